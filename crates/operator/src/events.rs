@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::find;
 use crate::stack::{Part, Stack};
 
-pub use list::{EventList, ListedEvent, MOST_DELIVERIES, Place, Query, list};
+pub use list::{Cursor, EventList, ListedEvent, MOST_DELIVERIES, Query, list};
 
 /// Describes an event as the log holds it, with the delivery that brought it.
 #[derive(Debug, Serialize)]

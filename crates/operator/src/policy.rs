@@ -35,9 +35,9 @@ impl Holder {
     }
 }
 
-/// Holds what a policy is made of.
+/// Describes the stack that a policy is for.
 #[derive(Debug)]
-struct Place<'s> {
+struct Subject<'s> {
     partition: String,
     region: String,
     account: String,
@@ -62,8 +62,8 @@ pub async fn policy(stack: &Stack, holder: Holder) -> Result<Value> {
     let outputs = described.outputs().iter();
     let outputs = outputs
         .filter_map(|output| Some((output.output_key()?.to_owned(), output.output_value()?.to_owned())));
-    let place = Place::of(arn, name, outputs.collect(), resources)?;
-    Ok(place.policy(holder))
+    let subject = Subject::of(arn, name, outputs.collect(), resources)?;
+    Ok(subject.policy(holder))
 }
 
 /// Parts a policy into several, none of which has more characters than a managed policy may have.
@@ -88,7 +88,7 @@ pub fn characters(policy: &Value) -> usize {
     policy.to_string().chars().filter(|c| !c.is_whitespace()).count()
 }
 
-impl<'s> Place<'s> {
+impl<'s> Subject<'s> {
     fn of(
         arn: &str,
         name: &'s str,

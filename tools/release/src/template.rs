@@ -36,9 +36,9 @@ const LOCATION: &str = "Location: ";
 /// Is what no line of a release may name.
 const BUILT_HERE: &str = "target/lambda";
 
-/// Names the places of the template that are changed.
+/// Names the edits that make the template of a release.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Place {
+enum Edit {
     Metadata,
     Groups,
     Parameters,
@@ -66,20 +66,20 @@ pub struct PackagedTemplate {
 ///
 /// [`Error`] when the template is not written as it is expected to be, so that something of it would stay behind.
 pub fn packaged(template: &str, sum: impl Fn(&str) -> Result<String>) -> Result<PackagedTemplate> {
-    let mut counts: BTreeMap<Place, usize> = BTreeMap::new();
+    let mut counts: BTreeMap<Edit, usize> = BTreeMap::new();
     let (mut lines, mut functions, mut nested) = (Vec::new(), Vec::new(), Vec::new());
     for line in template.lines() {
         let text = line.trim_start();
-        let Some((place, changed)) = change(line) else {
+        let Some((edit, changed)) = change(line) else {
             lines.push(line.to_owned());
             continue;
         };
-        *counts.entry(place).or_default() += 1;
+        *counts.entry(edit).or_default() += 1;
         lines.push(changed);
-        match place {
-            Place::Function => functions.push(text.trim_start_matches(FUNCTION).to_owned()),
-            Place::Location => nested.push(text.trim_start_matches(LOCATION).to_owned()),
-            Place::Metadata | Place::Groups | Place::Parameters | Place::Domains | Place::Nested => {}
+        match edit {
+            Edit::Function => functions.push(text.trim_start_matches(FUNCTION).to_owned()),
+            Edit::Location => nested.push(text.trim_start_matches(LOCATION).to_owned()),
+            Edit::Metadata | Edit::Groups | Edit::Parameters | Edit::Domains | Edit::Nested => {}
         }
     }
     check(&counts, &functions, &nested)?;
@@ -103,15 +103,15 @@ pub fn packaged(template: &str, sum: impl Fn(&str) -> Result<String>) -> Result<
 }
 
 /// Refuses a template in which what has to be changed is not there once, or not with its counterpart.
-fn check(counts: &BTreeMap<Place, usize>, functions: &[String], nested: &[String]) -> Result<()> {
-    let count = |place| counts.get(&place).copied().unwrap_or_default();
-    for (place, what) in [
-        (Place::Metadata, "section `Metadata:`"),
-        (Place::Groups, "line `ParameterGroups:`"),
-        (Place::Parameters, "section `Parameters:`"),
-        (Place::Domains, "loop over the domains with `CodeUri: !Join`"),
+fn check(counts: &BTreeMap<Edit, usize>, functions: &[String], nested: &[String]) -> Result<()> {
+    let count = |edit| counts.get(&edit).copied().unwrap_or_default();
+    for (edit, what) in [
+        (Edit::Metadata, "section `Metadata:`"),
+        (Edit::Groups, "line `ParameterGroups:`"),
+        (Edit::Parameters, "section `Parameters:`"),
+        (Edit::Domains, "loop over the domains with `CodeUri: !Join`"),
     ] {
-        let found = count(place);
+        let found = count(edit);
         if found != 1 {
             return Err(unexpected(&format!(
                 "it has {found} times the {what}, and not once"
@@ -121,7 +121,7 @@ fn check(counts: &BTreeMap<Place, usize>, functions: &[String], nested: &[String
     if functions.is_empty() {
         return Err(unexpected("it has no line `CodeUri: target/lambda/...`"));
     }
-    let (types, locations) = (count(Place::Nested), nested.len());
+    let (types, locations) = (count(Edit::Nested), nested.len());
     if locations == 0 || types != locations {
         return Err(unexpected(&format!(
             "it has {types} nested templates, and {locations} locations of such"
@@ -131,26 +131,26 @@ fn check(counts: &BTreeMap<Place, usize>, functions: &[String], nested: &[String
 }
 
 /// Gives a line as a release has it, if it is one of those that are changed.
-fn change(line: &str) -> Option<(Place, String)> {
+fn change(line: &str) -> Option<(Edit, String)> {
     let text = line.trim_start();
     let indent = &line[..line.len() - text.len()];
     let changed = match text {
-        METADATA if indent.is_empty() => (Place::Metadata, line.to_owned()),
-        "ParameterGroups:" => (Place::Groups, format!("{line}\n{GROUP}")),
-        "Parameters:" if indent.is_empty() => (Place::Parameters, format!("{line}\n{PARAMETERS}")),
-        DOMAINS => (Place::Domains, format!("{indent}{PACKAGED_DOMAINS}")),
-        NESTED => (Place::Nested, format!("{indent}{PACKAGED_NESTED}")),
+        METADATA if indent.is_empty() => (Edit::Metadata, line.to_owned()),
+        "ParameterGroups:" => (Edit::Groups, format!("{line}\n{GROUP}")),
+        "Parameters:" if indent.is_empty() => (Edit::Parameters, format!("{line}\n{PARAMETERS}")),
+        DOMAINS => (Edit::Domains, format!("{indent}{PACKAGED_DOMAINS}")),
+        NESTED => (Edit::Nested, format!("{indent}{PACKAGED_NESTED}")),
         _ => {
             if let Some(binary) = text.strip_prefix(FUNCTION) {
                 let key = format!("${{ArtifactsPrefix}}/functions/${{Architecture}}/{binary}.zip");
                 let code =
                     format!("CodeUri: {{ Bucket: !Sub \"${{ArtifactsBucket}}\", Key: !Sub \"{key}\" }}");
-                return Some((Place::Function, format!("{indent}{code}")));
+                return Some((Edit::Function, format!("{indent}{code}")));
             }
             let path = text.strip_prefix(LOCATION)?;
             let host = "https://s3.${AWS::Region}.${AWS::URLSuffix}";
             let url = format!("{host}/${{ArtifactsBucket}}/${{ArtifactsPrefix}}/{path}");
-            (Place::Location, format!("{indent}TemplateURL: !Sub \"{url}\""))
+            (Edit::Location, format!("{indent}TemplateURL: !Sub \"{url}\""))
         }
     };
     Some(changed)

@@ -38,14 +38,14 @@ const CONCURRENCY: usize = 5;
 /// Says where a subnet or a security group is, in the words of AWS's schemas of both.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Place {
+struct Placement {
     vpc_id: String,
     /// Names the availability zone of a subnet.
     availability_zone: Option<String>,
 }
 
 /// Pairs an id with where that is; `None` where nothing has it.
-type Found = (String, Option<Place>);
+type Found = (String, Option<Placement>);
 
 /// Refuses subnets and security groups that the functions cannot be in, before anything is made. `value` gives what a parameter
 /// is going to be.
@@ -110,8 +110,8 @@ async fn look_up(client: &Client, resource_type: &str, ids: &str) -> Result<Vec<
             found => {
                 let found = found.map_err(AwsError::of("cloudformation:GetResource"))?;
                 let found = found.resource_description().and_then(|found| found.properties());
-                let place: Place = serde_json::from_str(found.unwrap_or_default())?;
-                Ok::<_, Error>((id.to_owned(), Some(place)))
+                let placement: Placement = serde_json::from_str(found.unwrap_or_default())?;
+                Ok::<_, Error>((id.to_owned(), Some(placement)))
             }
         }
     });
@@ -138,9 +138,9 @@ fn check_network(subnets: &[Found], groups: &[Found], region: &str) -> Result<Op
             in_words(&others)
         )));
     }
-    let places = subnets.iter().filter_map(|(_, place)| place.as_ref());
-    let zones: BTreeSet<&str> = places
-        .filter_map(|place| place.availability_zone.as_deref())
+    let placements = subnets.iter().filter_map(|(_, placement)| placement.as_ref());
+    let zones: BTreeSet<&str> = placements
+        .filter_map(|placement| placement.availability_zone.as_deref())
         .collect();
     let only = zones.first().filter(|_| zones.len() == 1);
     Ok(only.map(|zone| {
@@ -152,7 +152,7 @@ fn check_network(subnets: &[Found], groups: &[Found], region: &str) -> Result<Op
 }
 
 fn refuse_missing(parameter: &str, found: &[Found], region: &str) -> Result<()> {
-    let missing = found.iter().filter(|(_, place)| place.is_none());
+    let missing = found.iter().filter(|(_, placement)| placement.is_none());
     let missing: Vec<&str> = missing.map(|(id, _)| id.as_str()).collect();
     if missing.is_empty() {
         return Ok(());
@@ -166,9 +166,11 @@ fn refuse_missing(parameter: &str, found: &[Found], region: &str) -> Result<()> 
 /// Groups ids by the VPC that they are in.
 fn by_vpc(found: &[Found]) -> BTreeMap<&str, Vec<&str>> {
     let mut vpcs: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for (id, place) in found {
-        if let Some(place) = place {
-            vpcs.entry(place.vpc_id.as_str()).or_default().push(id.as_str());
+    for (id, placement) in found {
+        if let Some(placement) = placement {
+            vpcs.entry(placement.vpc_id.as_str())
+                .or_default()
+                .push(id.as_str());
         }
     }
     vpcs
@@ -190,11 +192,11 @@ mod tests {
         let of = |text: &&str| {
             let mut words = text.split(' ').map(str::to_owned);
             let id = words.next().unwrap();
-            let place = words.next().map(|vpc_id| Place {
+            let placement = words.next().map(|vpc_id| Placement {
                 vpc_id,
                 availability_zone: words.next(),
             });
-            (id, place)
+            (id, placement)
         };
         texts.iter().map(of).collect()
     }

@@ -39,12 +39,12 @@ pub struct Query {
     /// Limits how many events are listed; the next page goes on after them.
     pub limit: usize,
     /// Goes on here, as the last page said.
-    pub after: Option<Place>,
+    pub after: Option<Cursor>,
 }
 
-/// Names a place in the archive: so many events of a delivery are behind it.
+/// Marks where a page ended: after so many events of the delivery with a key in the archive.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
+pub struct Cursor {
     key: String,
     events: usize,
 }
@@ -100,13 +100,13 @@ pub async fn list(stack: &Stack, query: &Query, at: Timestamp) -> Result<EventLi
         selection: query.in_words(),
         ..EventList::default()
     };
-    if let Some(Place { key, events }) = &query.after {
+    if let Some(Cursor { key, events }) = &query.after {
         let page = read_delivery(&records, key.clone(), &query.received, &Filter::Any).await?;
         if !list.take(page, key, *events, &wanted) {
             return Ok(list);
         }
     }
-    let after = query.after.as_ref().map(|place| place.key.as_str());
+    let after = query.after.as_ref().map(|cursor| cursor.key.as_str());
     let mut keys = records.archive.verified_between(query.received.clone(), after);
     while let Some(keys) = keys.next().await? {
         let pages = keys.into_iter().map(async |key| {
@@ -174,11 +174,11 @@ impl EventList {
     }
 
     fn ends_at(&mut self, key: &str, events: usize) -> bool {
-        let place = Place {
+        let cursor = Cursor {
             key: key.to_owned(),
             events,
         };
-        self.next = Some(place.to_string());
+        self.next = Some(cursor.to_string());
         false
     }
 }
@@ -198,13 +198,13 @@ impl Query {
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Cursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.key, self.events)
     }
 }
 
-impl FromStr for Place {
+impl FromStr for Cursor {
     type Err = &'static str;
 
     fn from_str(text: &str) -> std::result::Result<Self, Self::Err> {
@@ -244,9 +244,9 @@ mod tests {
     #[test]
     fn a_place_is_read_back_as_it_was_written() {
         let written = format!("{VERIFIED_PREFIX}2026/01/05/09/019b8d70-3d1a-7aa5-8123-456789abcdef:7");
-        assert_eq!(written.parse::<Place>().unwrap().to_string(), written);
+        assert_eq!(written.parse::<Cursor>().unwrap().to_string(), written);
         for wrong in ["", "key", "key:x"] {
-            assert!(wrong.parse::<Place>().is_err(), "{wrong}");
+            assert!(wrong.parse::<Cursor>().is_err(), "{wrong}");
         }
     }
 }

@@ -47,49 +47,49 @@ pub(super) async fn of_events(
     replays: &[String],
     now: Timestamp,
 ) -> Result<BTreeMap<String, Vec<Action>>, AwsError> {
-    let places = |event: &LoggedEvent| Place::all(event, replays);
-    let ids = events.iter().flat_map(|event| places(event));
-    let records = records.records(&ids.map(|place| place.id).collect()).await?;
+    let names = |event: &LoggedEvent| RecordName::all(event, replays);
+    let ids = events.iter().flat_map(|event| names(event));
+    let records = records.records(&ids.map(|name| name.id).collect()).await?;
     let actions = events.iter().map(|event| {
-        let actions = places(event).into_iter().filter_map(|place| {
-            let record = records.get(&place.id)?;
-            Some(Action::of(place, record, event, now))
+        let actions = names(event).into_iter().filter_map(|name| {
+            let record = records.get(&name.id)?;
+            Some(Action::of(name, record, event, now))
         });
         (event.event_id.clone(), actions.collect())
     });
     Ok(actions.collect())
 }
 
-/// Says where the record of an action is.
-struct Place {
+/// Names the record that an action may have.
+struct RecordName {
     domain: Domain,
     replay: Option<String>,
     id: String,
 }
 
-impl Place {
+impl RecordName {
     /// Lists where the records of an event may be. The catch-all acted for categories that a version before did not know.
     fn all(event: &LoggedEvent, replays: &[String]) -> Vec<Self> {
         let own = category::of(&event.event_type).domain;
         let domains = BTreeSet::from([own, Domain::Unrecognised]);
         let runs = std::iter::once(None).chain(replays.iter().map(Some));
-        let places = runs.flat_map(|replay| {
+        let names = runs.flat_map(|replay| {
             domains.iter().map(move |domain| Self {
                 domain: *domain,
                 replay: replay.cloned(),
                 id: record_id(*domain, &event.event_id, replay.map(String::as_str)),
             })
         });
-        places.collect()
+        names.collect()
     }
 }
 
 impl Action {
-    fn of(place: Place, record: &Record, event: &LoggedEvent, now: Timestamp) -> Self {
+    fn of(name: RecordName, record: &Record, event: &LoggedEvent, now: Timestamp) -> Self {
         let result = record.data.clone();
         Self {
-            action: place.domain.name().to_owned(),
-            replay: place.replay,
+            action: name.domain.name().to_owned(),
+            replay: name.replay,
             state: record.state(now),
             result: result.and_then(|result| RawValue::from_string(result).ok()),
             leased_until: record.leased_until.map(|at| at.to_string()),

@@ -45,7 +45,7 @@ fn made(holder: Holder, outputs: &[(&str, &str)]) -> Value {
     let outputs = outputs
         .iter()
         .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-    Place::of(ARN, "webhooks", outputs.collect(), resources())
+    Subject::of(ARN, "webhooks", outputs.collect(), resources())
         .unwrap()
         .policy(holder)
 }

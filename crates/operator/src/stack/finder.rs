@@ -48,7 +48,7 @@ pub struct StackFinder<'f> {
 
 /// Tells where a stack's outputs come from: a file on this machine, CloudFormation, or nowhere.
 #[derive(Debug, PartialEq, Eq)]
-enum Place {
+enum Source {
     Local { file: PathBuf, chosen: bool },
     Named(String),
     Unnamed,
@@ -144,13 +144,13 @@ impl<'f> StackFinder<'f> {
             return Ok((stack.config().clone(), stack.name()?.to_owned()));
         }
         // The stack on this machine is meant where it is named alone: it is no place to end up in by chance.
-        match self.place(false)? {
-            Place::Named(name) => Ok((self.choice.aws().await?, name)),
-            Place::Local { file, .. } => {
+        match self.source(false)? {
+            Source::Named(name) => Ok((self.choice.aws().await?, name)),
+            Source::Local { file, .. } => {
                 let stack = local(&file).await?;
                 Ok((stack.config().clone(), stack.name()?.to_owned()))
             }
-            Place::Unnamed => Err(nothing_named()),
+            Source::Unnamed => Err(nothing_named()),
         }
     }
 
@@ -187,8 +187,8 @@ impl<'f> StackFinder<'f> {
             Some((output.to_owned(), self.variables.optional(variable)?))
         };
         let parts: Vec<_> = Part::ALL.into_iter().filter_map(part).collect();
-        let mut stack = match self.place(Path::new(LOCAL_STACK_FILE).exists())? {
-            Place::Local { file, chosen } => {
+        let mut stack = match self.source(Path::new(LOCAL_STACK_FILE).exists())? {
+            Source::Local { file, chosen } => {
                 if chosen {
                     let file = file.display();
                     self.reporter.note(&format!(
@@ -197,33 +197,33 @@ impl<'f> StackFinder<'f> {
                 }
                 local(&file).await?
             }
-            Place::Named(name) => named(self.choice.aws().await?, name).await?,
+            Source::Named(name) => named(self.choice.aws().await?, name).await?,
             // Without a region, that nothing is named is what to say first.
-            Place::Unnamed if parts.is_empty() => return Ok(None),
-            Place::Unnamed => Stack::new(self.choice.aws().await?, None, []),
+            Source::Unnamed if parts.is_empty() => return Ok(None),
+            Source::Unnamed => Stack::new(self.choice.aws().await?, None, []),
         };
         // They take the place of the stack's own outputs.
         stack.outputs.extend(parts);
         Ok(Some(stack))
     }
 
-    fn place(&self, local_exists: bool) -> Result<Place> {
+    fn source(&self, local_exists: bool) -> Result<Source> {
         let StackChoice { stack, local, .. } = &self.choice;
         if let (Some(context), Some(stack), true) = (&self.default, stack, local_exists) {
             return Err(two_stacks(context, stack));
         }
-        let there = |file: PathBuf| Place::Local { file, chosen: false };
+        let there = |file: PathBuf| Source::Local { file, chosen: false };
         let variable = |name| self.variables.optional(name);
         Ok((local.clone().map(there))
-            .or_else(|| stack.clone().map(Place::Named))
+            .or_else(|| stack.clone().map(Source::Named))
             .or_else(|| variable("UPVEST_WEBHOOKS_LOCAL").map(|file| there(file.into())))
-            .or_else(|| variable("UPVEST_WEBHOOKS_STACK").map(Place::Named))
+            .or_else(|| variable("UPVEST_WEBHOOKS_STACK").map(Source::Named))
             .unwrap_or(match local_exists {
-                true => Place::Local {
+                true => Source::Local {
                     file: LOCAL_STACK_FILE.into(),
                     chosen: true,
                 },
-                false => Place::Unnamed,
+                false => Source::Unnamed,
             }))
     }
 }
@@ -272,7 +272,12 @@ async fn local(file: &Path) -> Result<Stack> {
 mod tests {
     use super::*;
 
-    fn place_of(local: Option<&str>, stack: Option<&str>, variables: &[(&str, &str)], exists: bool) -> Place {
+    fn source_of(
+        local: Option<&str>,
+        stack: Option<&str>,
+        variables: &[(&str, &str)],
+        exists: bool,
+    ) -> Source {
         let choice = StackChoice {
             local: local.map(PathBuf::from),
             stack: stack.map(str::to_owned),
@@ -283,28 +288,28 @@ mod tests {
             found.map(|(_, value)| (*value).to_owned())
         };
         let finder = StackFinder::new(choice, Lookup::new(&find), Reporter::silent());
-        finder.place(exists).unwrap()
+        finder.source(exists).unwrap()
     }
 
     #[test]
     fn the_choice_wins_over_the_environment_and_both_over_a_running_local_stack() {
         let both = [("UPVEST_WEBHOOKS_LOCAL", "l"), ("UPVEST_WEBHOOKS_STACK", "s")];
-        let local = |file: &str, chosen| Place::Local {
+        let local = |file: &str, chosen| Source::Local {
             file: file.into(),
             chosen,
         };
         assert_eq!(
-            place_of(None, Some("n"), &both, true),
-            Place::Named("n".to_owned())
+            source_of(None, Some("n"), &both, true),
+            Source::Named("n".to_owned())
         );
-        assert_eq!(place_of(Some("f"), None, &both, true), local("f", false));
-        assert_eq!(place_of(None, None, &both, true), local("l", false));
+        assert_eq!(source_of(Some("f"), None, &both, true), local("f", false));
+        assert_eq!(source_of(None, None, &both, true), local("l", false));
         assert_eq!(
-            place_of(None, None, &both[1..], true),
-            Place::Named("s".to_owned())
+            source_of(None, None, &both[1..], true),
+            Source::Named("s".to_owned())
         );
-        assert_eq!(place_of(None, None, &[], true), local(LOCAL_STACK_FILE, true));
-        assert_eq!(place_of(None, None, &[], false), Place::Unnamed);
+        assert_eq!(source_of(None, None, &[], true), local(LOCAL_STACK_FILE, true));
+        assert_eq!(source_of(None, None, &[], false), Source::Unnamed);
     }
 
     #[test]
@@ -323,16 +328,16 @@ mod tests {
                 .or_default("c", default.clone())
         };
         let alone = finder(None);
-        assert_eq!(alone.place(false).unwrap(), Place::Named("d".to_owned()));
+        assert_eq!(alone.source(false).unwrap(), Source::Named("d".to_owned()));
         assert_eq!(alone.choice().region.as_deref(), Some("eu-west-1"));
-        let error = alone.place(true).unwrap_err();
+        let error = alone.source(true).unwrap_err();
         assert_eq!(error.kind(), crate::ErrorKind::Usage);
         assert!(
             error.to_string().ends_with("use --context c or --local"),
             "{error}"
         );
         let named = finder(Some("n"));
-        assert_eq!(named.place(true).unwrap(), Place::Named("n".to_owned()));
+        assert_eq!(named.source(true).unwrap(), Source::Named("n".to_owned()));
         assert_eq!(named.choice().region, None);
     }
 

@@ -2,7 +2,7 @@
 
 use clap::Args;
 use operator::Result;
-use operator::events::{EventList, Place, Query, list};
+use operator::events::{Cursor, EventList, Query, list};
 use operator::names::warn_of_unknown_types;
 use operator::times::{When, period};
 use upvest::Domain;
@@ -47,7 +47,7 @@ pub(crate) struct ListArgs {
     limit: u16,
     /// Go on at this place, as the last page said
     #[arg(long, value_name = "PLACE")]
-    page: Option<Place>,
+    page: Option<Cursor>,
 }
 
 impl ListArgs {

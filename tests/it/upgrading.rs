@@ -9,6 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use tempfile::tempdir_in;
 use webhook_tests::getting_started::with_own_parts;
 
 const PAGE: &str = include_str!("../../docs/upgrading.md");
@@ -77,7 +78,6 @@ fn blocks(section: &str) -> Vec<&'static str> {
 
 /// Makes our repository with a release, and a user's, whose `origin` is a third.
 fn repositories(scratch: &Path) -> (Repository, Repository) {
-    let _ = fs::remove_dir_all(scratch);
     let [ours, theirs] = ["ours", "theirs"].map(|name| Repository(scratch.join(name)));
     for file in FILES {
         let copy = ours.0.join(file);
@@ -123,8 +123,8 @@ fn release(ours: &Repository) {
 
 #[test]
 fn a_release_is_merged_without_a_conflict_and_leaves_code_of_ones_own_as_it_is() {
-    let scratch = Path::new(env!("CARGO_TARGET_TMPDIR")).join("upgrading");
-    let (ours, theirs) = repositories(&scratch);
+    let scratch = tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let (ours, theirs) = repositories(scratch.path());
     theirs.write(ORDERS, DESK);
     theirs.write("functions/processors/.own-actions", "");
     theirs.write("template.yaml", &with_own_parts(&theirs.read("template.yaml")));
@@ -155,5 +155,4 @@ fn a_release_is_merged_without_a_conflict_and_leaves_code_of_ones_own_as_it_is()
     }
     let tags = theirs.run("git ls-remote --tags origin", &ours.0);
     assert!(tags.contains("refs/tags/v0.2.0-acme.1"), "{tags}");
-    fs::remove_dir_all(scratch).unwrap();
 }

@@ -47,11 +47,12 @@ mod tests {
 
     #[test]
     fn what_was_in_the_folder_goes_and_what_cannot_be_packaged_says_why() {
-        let root = std::env::temp_dir().join(format!("local-stack-artifacts-{}", std::process::id()));
+        let scratch = tempfile::tempdir().unwrap();
+        let root = scratch.path();
         let left = root.join(".local/deploy/target/lambda/ingest/bootstrap");
         fs::create_dir_all(left.parent().unwrap()).unwrap();
         fs::write(&left, "of an earlier version").unwrap();
-        let error = package(&root, &root.join(".local")).unwrap_err();
+        let error = package(root, &root.join(".local")).unwrap_err();
         assert!(!left.exists());
         let told = pipeline::error::ErrorChain(&error).to_string();
         assert!(
@@ -59,16 +60,15 @@ mod tests {
             "{told}"
         );
         assert!(told.contains("CHANGELOG.md"), "{told}");
-        fs::remove_dir_all(&root).unwrap();
     }
 
     #[test]
     fn a_folder_serves_one_stack_at_a_time() {
-        let directory = std::env::temp_dir().join(format!("local-stack-lock-{}", std::process::id()));
+        let scratch = tempfile::tempdir().unwrap();
+        let directory = scratch.path().join("stack");
         let held = lock(&directory).unwrap();
         assert!(matches!(lock(&directory), Err(LocalStackError::InUse { .. })));
         drop(held);
         lock(&directory).unwrap();
-        fs::remove_dir_all(&directory).unwrap();
     }
 }

@@ -89,22 +89,17 @@ fn built_from(repository: &Path, binary: &str) -> BTreeSet<PathBuf> {
 
 #[cfg(test)]
 mod tests {
+    use tempfile::TempDir;
+
     use super::*;
 
     /// Holds a repository with two processors and a function that is none, which is removed in the end.
-    struct Scratch(PathBuf);
-
-    impl Drop for Scratch {
-        fn drop(&mut self) {
-            let _ = fs::remove_dir_all(&self.0);
-        }
-    }
+    struct Scratch(TempDir);
 
     impl Scratch {
-        fn new(name: &str) -> Self {
+        fn new() -> Self {
             // With a space, as a folder of a user's may have.
-            let name = format!("local-stack sources {name} {}", std::process::id());
-            let scratch = Self(std::env::temp_dir().join(name));
+            let scratch = Self(TempDir::with_prefix("local-stack sources ").unwrap());
             let actions = ["orders", "corporate_actions", "orders/desk"];
             for file in actions.map(|name| format!("{ACTIONS}/{name}.rs")) {
                 scratch.write(&file, "");
@@ -119,8 +114,12 @@ mod tests {
             scratch
         }
 
+        fn path(&self) -> &Path {
+            self.0.path()
+        }
+
         fn write(&self, file: &str, text: &str) {
-            let path = self.0.join(file);
+            let path = self.path().join(file);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, text).unwrap();
         }
@@ -128,31 +127,34 @@ mod tests {
         /// Notes what a binary is built from, as cargo does.
         fn note(&self, binary: &str, files: &str) {
             let escaped = |path: &Path| path.display().to_string().replace(' ', "\\ ");
-            let files: Vec<_> = files.split(' ').map(|file| escaped(&self.0.join(file))).collect();
+            let files: Vec<_> = files
+                .split(' ')
+                .map(|file| escaped(&self.path().join(file)))
+                .collect();
             let target = format!("target/debug/{binary}");
-            let line = format!("{}: {}\n", escaped(&self.0.join(&target)), files.join(" "));
+            let line = format!("{}: {}\n", escaped(&self.path().join(&target)), files.join(" "));
             self.write(&format!("{target}.d"), &line);
         }
 
         fn affected(&self, file: &str) -> Vec<String> {
             let binaries = ["orders", "corporate-actions", "ingest"].into_iter();
-            let files = BTreeSet::from([self.0.join(file)]);
-            affected(&self.0, binaries, &files).into_iter().collect()
+            let files = BTreeSet::from([self.path().join(file)]);
+            affected(self.path(), binaries, &files).into_iter().collect()
         }
     }
 
     #[test]
     fn what_was_written_made_or_removed_has_changed() {
-        let scratch = Scratch::new("changed");
-        let before = look(&scratch.0);
-        assert_eq!(changed(&before, &look(&scratch.0)), BTreeSet::new());
+        let scratch = Scratch::new();
+        let before = look(scratch.path());
+        assert_eq!(changed(&before, &look(scratch.path())), BTreeSet::new());
         scratch.write("crates/pipeline/src/lib.rs", "// longer");
         scratch.write("crates/pipeline/src/more.rs", "");
-        fs::remove_file(scratch.0.join("functions/ingest/src/lib.rs")).unwrap();
-        let changed = changed(&before, &look(&scratch.0));
+        fs::remove_file(scratch.path().join("functions/ingest/src/lib.rs")).unwrap();
+        let changed = changed(&before, &look(scratch.path()));
         let names: Vec<_> = changed
             .iter()
-            .map(|path| path.strip_prefix(&scratch.0).unwrap())
+            .map(|path| path.strip_prefix(scratch.path()).unwrap())
             .collect();
         let expected = [
             "crates/pipeline/src/lib.rs",
@@ -164,7 +166,7 @@ mod tests {
 
     #[test]
     fn a_file_of_actions_concerns_the_processor_of_its_domain_alone() {
-        let scratch = Scratch::new("actions");
+        let scratch = Scratch::new();
         assert_eq!(scratch.affected(&format!("{ACTIONS}/orders.rs")), ["orders"]);
         assert_eq!(scratch.affected(&format!("{ACTIONS}/orders/desk.rs")), ["orders"]);
         let actions = format!("{ACTIONS}/corporate_actions.rs");
@@ -173,7 +175,7 @@ mod tests {
 
     #[test]
     fn any_other_file_concerns_what_cargo_built_from_it() {
-        let scratch = Scratch::new("others");
+        let scratch = Scratch::new();
         assert_eq!(
             scratch.affected("crates/pipeline/src/lib.rs"),
             ["corporate-actions", "ingest", "orders"]

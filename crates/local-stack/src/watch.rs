@@ -118,15 +118,14 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_does_not_build_leaves_the_function_alone_and_is_built_again_with_the_next_change() {
-        let name = format!("local-stack-watch-{}", std::process::id());
-        let repository = std::env::temp_dir().join(name);
-        let actions = repository.join("functions/processors/src/actions");
+        let repository = tempfile::tempdir().unwrap();
+        let actions = repository.path().join("functions/processors/src/actions");
         fs::create_dir_all(&actions).unwrap();
         let names = BTreeMap::from([("orders".to_owned(), "nowhere".to_owned())]);
         // Nothing answers there, so that whoever called a function would say so.
         let functions = Functions::new(&crate::sdk_config("http://127.0.0.1:9").await, names);
-        let before = sources::look(&repository);
-        let mut watch = Watch::new(repository.clone(), functions, before);
+        let before = sources::look(repository.path());
+        let mut watch = Watch::new(repository.path().to_owned(), functions, before);
 
         fs::write(actions.join("orders.rs"), "fn actions(").unwrap();
         let changed = watch.change().await;
@@ -137,6 +136,5 @@ mod tests {
 
         fs::write(actions.join("notes.txt"), "of nobody").unwrap();
         assert_eq!(watch.change().await.functions, changed.functions);
-        fs::remove_dir_all(&repository).unwrap();
     }
 }

@@ -136,30 +136,16 @@ mod tests {
     use base64::Engine;
     use base64::engine::general_purpose::STANDARD;
     use serde_json::json;
+    use tempfile::NamedTempFile;
     use upvest::signature::Algorithm;
 
     use super::*;
 
-    struct TempFile(std::path::PathBuf);
-
-    impl TempFile {
-        fn new(name: &str, content: impl AsRef<[u8]>) -> Self {
-            let path = std::env::temp_dir().join(format!("{}-{name}", std::process::id()));
-            std::fs::write(&path, content).unwrap();
-            #[cfg(unix)]
-            {
-                use std::os::unix::fs::PermissionsExt;
-                let own = std::fs::Permissions::from_mode(0o600);
-                std::fs::set_permissions(&path, own).unwrap();
-            }
-            Self(path)
-        }
-    }
-
-    impl Drop for TempFile {
-        fn drop(&mut self) {
-            let _ = std::fs::remove_file(&self.0);
-        }
+    /// Writes a file that only its owner can read, as the library makes them.
+    fn file_with(content: impl AsRef<[u8]>) -> NamedTempFile {
+        let file = NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), content).unwrap();
+        file
     }
 
     fn jwk(key_id: &str) -> Value {
@@ -169,10 +155,10 @@ mod tests {
 
     #[test]
     fn a_single_jwk_takes_the_given_id_or_keeps_its_own() {
-        let file = TempFile::new("single.jwk", jwk("own").to_string());
-        assert_eq!(public_keys(&file.0, None).unwrap()[0].key_id(), Some("own"));
+        let file = file_with(jwk("own").to_string());
+        assert_eq!(public_keys(file.path(), None).unwrap()[0].key_id(), Some("own"));
         assert_eq!(
-            public_keys(&file.0, Some("given")).unwrap()[0].key_id(),
+            public_keys(file.path(), Some("given")).unwrap()[0].key_id(),
             Some("given")
         );
     }
@@ -180,32 +166,32 @@ mod tests {
     #[test]
     fn a_key_of_a_set_is_chosen_by_its_id_and_without_one_all_are_taken() {
         let rsa = json!({"kid": "c", "kty": "RSA", "n": "AQAB", "e": "AQAB"});
-        let set = TempFile::new("set.json", json!({"keys": [jwk("a"), jwk("b"), rsa]}).to_string());
-        assert_eq!(public_keys(&set.0, Some("b")).unwrap()[0].key_id(), Some("b"));
-        let error = public_keys(&set.0, Some("d")).unwrap_err().to_string();
+        let set = file_with(json!({"keys": [jwk("a"), jwk("b"), rsa]}).to_string());
+        assert_eq!(public_keys(set.path(), Some("b")).unwrap()[0].key_id(), Some("b"));
+        let error = public_keys(set.path(), Some("d")).unwrap_err().to_string();
         assert!(error.ends_with("has no key d; its keys are: a, b, c"), "{error}");
-        let error = public_keys(&set.0, None).unwrap_err().to_string();
+        let error = public_keys(set.path(), None).unwrap_err().to_string();
         assert!(error.starts_with("key c in"), "{error}");
 
-        let set = TempFile::new("good.json", json!({"keys": [jwk("a"), jwk("b")]}).to_string());
-        assert_eq!(public_keys(&set.0, None).unwrap().len(), 2);
+        let set = file_with(json!({"keys": [jwk("a"), jwk("b")]}).to_string());
+        assert_eq!(public_keys(set.path(), None).unwrap().len(), 2);
     }
 
     #[test]
     fn what_is_not_a_named_public_key_is_refused() {
-        let assert_refused = |name: &str, content: &str, why: &str| {
-            let file = TempFile::new(name, content);
-            let error = public_keys(&file.0, None).unwrap_err().to_string();
+        let assert_refused = |content: &str, why: &str| {
+            let file = file_with(content);
+            let error = public_keys(file.path(), None).unwrap_err().to_string();
             assert!(error.contains(why), "{error}");
         };
-        assert_refused("text", "-----", "is not a JWK, nor a set of them");
-        assert_refused("empty", r#"{"keys":[]}"#, "holds no keys");
+        assert_refused("-----", "is not a JWK, nor a set of them");
+        assert_refused(r#"{"keys":[]}"#, "holds no keys");
         let mut nameless = jwk("k");
         nameless.as_object_mut().unwrap().remove("kid");
-        assert_refused("nameless", &nameless.to_string(), "has no kid");
+        assert_refused(&nameless.to_string(), "has no kid");
         let mut private = jwk("k");
         private["d"] = json!("AA");
-        assert_refused("private", &private.to_string(), "cannot be used");
+        assert_refused(&private.to_string(), "cannot be used");
         let missing = public_keys(Path::new("/nowhere"), None).unwrap_err();
         assert_eq!(missing.to_string(), "cannot read key file /nowhere");
     }
@@ -219,11 +205,11 @@ mod tests {
             STANDARD.encode(&document)
         );
         for (name, content) in [("ed.pem", pem.as_bytes()), ("ed.der", &document[..])] {
-            let file = TempFile::new(name, content);
-            let read = private_key(&file.0, None, Some("k"), Dialect::QuotedContentDigest).unwrap();
+            let file = file_with(content);
+            let read = private_key(file.path(), None, Some("k"), Dialect::QuotedContentDigest).unwrap();
             assert_eq!(read.to_jwk(), key.to_jwk(), "{name}");
             assert_eq!(read.algorithm(), Algorithm::Ed25519);
-            let nameless = private_key(&file.0, None, None, Dialect::QuotedContentDigest).unwrap_err();
+            let nameless = private_key(file.path(), None, None, Dialect::QuotedContentDigest).unwrap_err();
             assert_eq!(nameless.kind(), crate::ErrorKind::Usage);
         }
     }
@@ -231,10 +217,10 @@ mod tests {
     #[test]
     fn a_p521_key_without_an_id_gets_that_of_the_simulator() {
         let key = upvest_simulator::generate_key().unwrap();
-        let file = TempFile::new("p521.der", &*key.to_pkcs8().unwrap().unwrap());
-        let read = private_key(&file.0, None, None, Dialect::UnquotedDigest).unwrap();
+        let file = file_with(&*key.to_pkcs8().unwrap().unwrap());
+        let read = private_key(file.path(), None, None, Dialect::UnquotedDigest).unwrap();
         assert_eq!(read.key_id(), key.key_id());
-        let named = private_key(&file.0, None, Some("other"), Dialect::QuotedContentDigest).unwrap();
+        let named = private_key(file.path(), None, Some("other"), Dialect::QuotedContentDigest).unwrap();
         assert_eq!(
             (named.key_id(), named.dialect()),
             ("other", Dialect::QuotedContentDigest)
@@ -245,21 +231,21 @@ mod tests {
     fn keys_are_read_as_upvests_guide_has_them_made() {
         const PLAIN: &str = include_str!("../../upvest-api/tests/keys/p521.sec1.pem");
         const ENCRYPTED: &str = include_str!("../../upvest-api/tests/keys/p521.sec1.aes256.pem");
-        let file = TempFile::new("sec1.pem", PLAIN);
-        let plain = private_key(&file.0, None, Some("k"), Dialect::UnquotedDigest).unwrap();
+        let file = file_with(PLAIN);
+        let plain = private_key(file.path(), None, Some("k"), Dialect::UnquotedDigest).unwrap();
         assert_eq!(plain.dialect(), Dialect::UnquotedDigest);
-        let file = TempFile::new("sec1.aes.pem", ENCRYPTED);
-        let passphrase = TempFile::new("passphrase", "correct-horse\n");
-        let read = |passphrase| private_key(&file.0, passphrase, Some("k"), Dialect::UnquotedDigest);
-        assert_eq!(read(Some(&*passphrase.0)).unwrap().to_jwk(), plain.to_jwk());
+        let file = file_with(ENCRYPTED);
+        let passphrase = file_with("correct-horse\n");
+        let read = |passphrase| private_key(file.path(), passphrase, Some("k"), Dialect::UnquotedDigest);
+        assert_eq!(read(Some(passphrase.path())).unwrap().to_jwk(), plain.to_jwk());
         let error = read(None).unwrap_err();
         assert!(
             error.kind() == crate::ErrorKind::Usage && error.to_string().contains("--passphrase-file"),
             "{error}"
         );
-        let wrong = TempFile::new("wrong", "other");
+        let wrong = file_with("other");
         assert!(
-            read(Some(&*wrong.0))
+            read(Some(wrong.path()))
                 .unwrap_err()
                 .to_string()
                 .ends_with("holds no private key")
@@ -273,9 +259,9 @@ mod tests {
             ("noise.pem", b"\xff\xfe"),
             ("noise.der", b"\x30\x01"),
         ] {
-            let file = TempFile::new(name, content);
+            let file = file_with(content);
             assert!(
-                private_key(&file.0, None, Some("k"), Dialect::UnquotedDigest).is_err(),
+                private_key(file.path(), None, Some("k"), Dialect::UnquotedDigest).is_err(),
                 "{name}"
             );
         }

@@ -157,7 +157,8 @@ fn is_inside(path: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use std::fs;
-    use std::path::PathBuf;
+
+    use tempfile::TempDir;
 
     use super::*;
     use crate::error::ErrorKind;
@@ -176,15 +177,18 @@ mod tests {
         }
     }
 
-    fn written(name: &str, files: &[(&str, &str)]) -> PathBuf {
-        let folder = std::env::temp_dir().join(format!("release-{name}-{}", std::process::id()));
-        let _ = fs::remove_dir_all(&folder);
+    fn written(files: &[(&str, &str)]) -> TempDir {
+        let folder = tempfile::tempdir().unwrap();
         for (path, content) in files {
-            let path = folder.join(path);
+            let path = folder.path().join(path);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, content).unwrap();
         }
-        fs::write(folder.join(RELEASE_FILE), release(files).document().unwrap()).unwrap();
+        fs::write(
+            folder.path().join(RELEASE_FILE),
+            release(files).document().unwrap(),
+        )
+        .unwrap();
         folder
     }
 
@@ -195,9 +199,9 @@ mod tests {
 
     #[test]
     fn a_release_is_read_as_it_was_written_and_has_a_place_of_its_own() {
-        let folder = written("read", &FILES);
-        let read = Release::read(&folder).unwrap();
-        let document = fs::read(folder.join(RELEASE_FILE)).unwrap();
+        let folder = written(&FILES);
+        let read = Release::read(folder.path()).unwrap();
+        let document = fs::read(folder.path().join(RELEASE_FILE)).unwrap();
         assert_eq!(
             read.prefix(),
             format!("upvest-webhooks/1.2.3-{}", &checksum(&document)[..12])
@@ -210,30 +214,27 @@ mod tests {
             release(&FILES)
         );
         assert!(read.has_architecture("arm64") && !read.has_architecture("x86_64"));
-        fs::remove_dir_all(folder).unwrap();
     }
 
     #[test]
     fn every_file_that_was_changed_or_is_missing_is_named() {
-        let folder = written("changed", &FILES);
-        fs::write(folder.join("template.yaml"), "Resources: {Mine: {}}").unwrap();
-        fs::remove_file(folder.join("functions/arm64/ingest.zip")).unwrap();
-        let error = Release::read(&folder).unwrap_err();
+        let folder = written(&FILES);
+        fs::write(folder.path().join("template.yaml"), "Resources: {Mine: {}}").unwrap();
+        fs::remove_file(folder.path().join("functions/arm64/ingest.zip")).unwrap();
+        let error = Release::read(folder.path()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Failed);
         let told = error.to_string();
         assert!(
             told.contains("template.yaml was changed") && told.contains("ingest.zip is missing"),
             "{told}"
         );
-        fs::remove_dir_all(folder).unwrap();
     }
 
     #[test]
     fn what_lies_beside_the_files_of_a_release_does_not_matter() {
-        let folder = written("beside", &FILES);
-        fs::write(folder.join("my-parameters.json"), "{}").unwrap();
-        Release::read(&folder).unwrap();
-        fs::remove_dir_all(folder).unwrap();
+        let folder = written(&FILES);
+        fs::write(folder.path().join("my-parameters.json"), "{}").unwrap();
+        Release::read(folder.path()).unwrap();
     }
 
     #[test]

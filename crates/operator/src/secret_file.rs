@@ -48,22 +48,24 @@ mod tests {
     use std::fs::{self, Permissions};
     use std::os::unix::fs::PermissionsExt;
 
+    use tempfile::NamedTempFile;
+
     use super::*;
 
     #[test]
     fn a_secret_that_others_can_read_or_replace_is_refused() {
-        let path = std::env::temp_dir().join(format!("secret-file-{}", std::process::id()));
-        fs::write(&path, b"sixteen bytes or more").unwrap();
+        let file = NamedTempFile::new().unwrap();
+        let path = file.path();
+        fs::write(path, b"sixteen bytes or more").unwrap();
         for mode in [0o644, 0o640, 0o604, 0o620, 0o602, 0o601] {
-            fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
-            let error = read("key file", &path).unwrap_err();
+            fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+            let error = read("key file", path).unwrap_err();
             assert!(error.to_string().contains("chmod 600"), "{mode:o}: {error}");
         }
         for mode in [0o600, 0o400] {
-            fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
-            assert_eq!(&**read("key file", &path).unwrap(), b"sixteen bytes or more");
+            fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+            assert_eq!(&**read("key file", path).unwrap(), b"sixteen bytes or more");
         }
-        fs::remove_file(path).unwrap();
         assert!(read("key file", Path::new("/none")).is_err());
     }
 }

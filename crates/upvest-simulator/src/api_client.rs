@@ -185,13 +185,10 @@ impl fmt::Debug for ApiCredentials {
 mod tests {
     use super::*;
 
-    fn temporary(name: &str) -> PathBuf {
-        std::env::temp_dir().join(format!("upvest-simulator-{}-{name}.json", std::process::id()))
-    }
-
     #[test]
     fn a_credentials_file_gives_the_same_client_again() {
-        let path = temporary("client");
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("client.json");
         let generated = ApiCredentials::load_or_generate(&path).unwrap();
         generated.save(&path, "http://127.0.0.1:8090").unwrap();
         let loaded = ApiCredentials::load_or_generate(&path).unwrap();
@@ -202,17 +199,16 @@ mod tests {
             (before.key_id, before.public_key),
             (after.key_id, after.public_key)
         );
-        std::fs::remove_file(path).unwrap();
     }
 
     #[test]
     fn a_file_that_is_no_credentials_document_is_refused_and_not_quoted() {
-        let path = temporary("other");
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("other.json");
         std::fs::write(&path, r#"{"client_secret": 73313731}"#).unwrap();
         let error = ApiCredentials::load_or_generate(&path).unwrap_err();
         assert!(matches!(error, ApiCredentialsError::Malformed { .. }));
         assert!(!format!("{error} {error:?}").contains("73313731"));
-        std::fs::remove_file(path).unwrap();
     }
 
     #[test]

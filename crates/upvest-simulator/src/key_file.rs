@@ -136,41 +136,37 @@ pub(crate) fn replace(path: &Path, contents: &[u8]) -> io::Result<()> {
 mod tests {
     use super::*;
 
-    fn temporary(name: &str) -> PathBuf {
-        std::env::temp_dir().join(format!("upvest-simulator-{}-{name}.pem", std::process::id()))
-    }
-
     #[test]
     fn a_key_file_is_created_once_and_gives_the_same_key_again() {
-        let path = temporary("again");
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key.pem");
         let created = load_or_create(&path).unwrap();
         let loaded = load_or_create(&path).unwrap();
         assert_eq!(created.to_jwk(), loaded.to_jwk());
         let replacement = generate_key().unwrap();
         save(&path, &replacement).unwrap();
         assert_eq!(load_or_create(&path).unwrap().key_id(), replacement.key_id());
-        std::fs::remove_file(path).unwrap();
     }
 
     #[cfg(unix)]
     #[test]
     fn a_key_file_is_its_owners_alone() {
         use std::os::unix::fs::PermissionsExt;
-        let path = temporary("mode");
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key.pem");
         load_or_create(&path).unwrap();
         assert_eq!(
             std::fs::metadata(&path).unwrap().permissions().mode() & 0o777,
             0o600
         );
-        std::fs::remove_file(path).unwrap();
     }
 
     #[test]
     fn a_file_that_is_no_key_is_refused_and_left_alone() {
-        let path = temporary("other");
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key.pem");
         std::fs::write(&path, "shopping list").unwrap();
         assert!(matches!(load_or_create(&path), Err(KeyFileError::NotPem { .. })));
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "shopping list");
-        std::fs::remove_file(path).unwrap();
     }
 }

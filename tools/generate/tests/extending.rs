@@ -9,6 +9,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use tempfile::{TempDir, tempdir_in};
+
 const REPOSITORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 const PAGE: &str = include_str!("../../../docs/adding-a-domain.md");
 /// Is the released actions file of a domain, as those of all others are.
@@ -19,24 +21,21 @@ const TABLE: &str = "crates/upvest/src/category/table.rs";
 const DOMAINS: &str = "crates/upvest/src/category/domain.rs";
 
 /// A copy of the repository, which is removed in the end.
-struct Copy(PathBuf);
-
-impl Drop for Copy {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
+struct Copy(TempDir);
 
 impl Copy {
-    fn new(name: &str) -> Self {
-        let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-        let _ = fs::remove_dir_all(&root);
-        copy(Path::new(REPOSITORY), &root);
+    fn new() -> Self {
+        let root = tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        copy(Path::new(REPOSITORY), root.path());
         Self(root)
     }
 
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
     fn read(&self, path: &str) -> String {
-        fs::read_to_string(self.0.join(path)).unwrap()
+        fs::read_to_string(self.path().join(path)).unwrap()
     }
 
     /// Inserts `text` before the first line that contains `mark`.
@@ -44,7 +43,7 @@ impl Copy {
         let content = self.read(path);
         let line = content[..content.find(mark).unwrap()].rfind('\n').unwrap() + 1;
         let content = format!("{}{text}{}", &content[..line], &content[line..]);
-        fs::write(self.0.join(path), content).unwrap();
+        fs::write(self.path().join(path), content).unwrap();
     }
 
     /// Runs the copy's own generator, built of the copy's own sources.
@@ -60,8 +59,8 @@ impl Copy {
                 "--",
             ])
             .args(arguments)
-            .current_dir(&self.0)
-            .env("CARGO_TARGET_DIR", self.0.join("target"))
+            .current_dir(self.path())
+            .env("CARGO_TARGET_DIR", self.path().join("target"))
             .output()
             .unwrap()
     }
@@ -122,7 +121,7 @@ fn the_actions_on_the_page_are_those_that_every_domain_begins_with() {
 
 #[test]
 fn a_category_is_a_row_and_a_domain_a_row_and_a_file() {
-    let scratch = Copy::new("extending");
+    let scratch = Copy::new();
     let [voucher, warrants, warrant, actions] = blocks().try_into().unwrap();
     scratch.insert_before(TABLE, "// Orders", &voucher);
     scratch.insert_before(TABLE, "// Orders", &warrant);
@@ -135,7 +134,9 @@ fn a_category_is_a_row_and_a_domain_a_row_and_a_file() {
         "{said}"
     );
     fs::write(
-        scratch.0.join("functions/processors/src/actions/warrants.rs"),
+        scratch
+            .path()
+            .join("functions/processors/src/actions/warrants.rs"),
         actions,
     )
     .unwrap();
@@ -158,12 +159,12 @@ fn a_category_is_a_row_and_a_domain_a_row_and_a_file() {
 fn assert_lost_binaries_come_back(scratch: &Copy) {
     let binary = "functions/processors/src/bin/fees.rs";
     let original = scratch.read(binary);
-    fs::remove_file(scratch.0.join(binary)).unwrap();
+    fs::remove_file(scratch.path().join(binary)).unwrap();
     let told = scratch.generate(&["--check"]);
     assert!(String::from_utf8(told.stderr).unwrap().contains(binary));
     assert!(scratch.generate(&[]).status.success());
     assert_eq!(scratch.read(binary), original);
-    fs::remove_dir_all(scratch.0.join("functions/processors/src/bin")).unwrap();
+    fs::remove_dir_all(scratch.path().join("functions/processors/src/bin")).unwrap();
     assert!(scratch.generate(&[]).status.success());
     assert_eq!(scratch.read(binary), original);
 }
@@ -228,8 +229,11 @@ fn assert_everything_knows_both(scratch: &Copy) {
 
 #[test]
 fn what_is_edited_by_hand_is_named_and_comes_back() {
-    let scratch = Copy::new("edited");
-    assert_eq!(generate::differences(&scratch.0).unwrap(), Vec::<PathBuf>::new());
+    let scratch = Copy::new();
+    assert_eq!(
+        generate::differences(scratch.path()).unwrap(),
+        Vec::<PathBuf>::new()
+    );
     for (path, from, to) in [
         ("template.yaml", "\"ORDER#*\"", "\"ORDER#*\", \"USER#*\""),
         ("template.yaml", "Fees, Taxes", "Taxes, Fees"),
@@ -268,24 +272,24 @@ fn what_is_edited_by_hand_is_named_and_comes_back() {
     ] {
         let original = scratch.read(path);
         assert!(original.contains(from), "{path}: {from}");
-        fs::write(scratch.0.join(path), original.replacen(from, to, 1)).unwrap();
+        fs::write(scratch.path().join(path), original.replacen(from, to, 1)).unwrap();
         assert_eq!(
-            generate::differences(&scratch.0).unwrap(),
+            generate::differences(scratch.path()).unwrap(),
             [PathBuf::from(path)],
             "{from}"
         );
-        assert_eq!(generate::write(&scratch.0).unwrap(), [PathBuf::from(path)]);
+        assert_eq!(generate::write(scratch.path()).unwrap(), [PathBuf::from(path)]);
         assert_eq!(scratch.read(path), original);
     }
 }
 
 #[test]
 fn a_parameter_that_changes_in_the_template_changes_on_its_page() {
-    let scratch = Copy::new("parameters");
+    let scratch = Copy::new();
     let template = scratch.read("template.yaml");
     let written = |template: String| {
-        fs::write(scratch.0.join("template.yaml"), template).unwrap();
-        generate::write(&scratch.0)
+        fs::write(scratch.path().join("template.yaml"), template).unwrap();
+        generate::write(scratch.path())
     };
     let changed = template.replacen(
         "    Default: 200\n    MinValue: 1\n",
@@ -302,16 +306,16 @@ fn a_parameter_that_changes_in_the_template_changes_on_its_page() {
 
 #[test]
 fn a_binary_of_no_domain_is_removed_and_a_lost_mark_is_told() {
-    let scratch = Copy::new("lost");
-    let stray = scratch.0.join("functions/processors/src/bin/bonds.rs");
+    let scratch = Copy::new();
+    let stray = scratch.path().join("functions/processors/src/bin/bonds.rs");
     fs::write(&stray, "fn main() {}\n").unwrap();
-    generate::write(&scratch.0).unwrap();
+    generate::write(scratch.path()).unwrap();
     assert!(!stray.exists());
     let template = scratch
         .read("template.yaml")
         .replace("begin domain-mappings", "start");
-    fs::write(scratch.0.join("template.yaml"), template).unwrap();
-    let error = generate::differences(&scratch.0).unwrap_err().to_string();
+    fs::write(scratch.path().join("template.yaml"), template).unwrap();
+    let error = generate::differences(scratch.path()).unwrap_err().to_string();
     assert!(
         error.contains("template.yaml") && error.contains("domain-mappings"),
         "{error}"
@@ -320,9 +324,11 @@ fn a_binary_of_no_domain_is_removed_and_a_lost_mark_is_told() {
 
 #[test]
 fn the_users_actions_are_left_alone() {
-    let scratch = Copy::new("own");
-    let path = scratch.0.join("functions/processors/src/actions/payments.rs");
+    let scratch = Copy::new();
+    let path = scratch
+        .path()
+        .join("functions/processors/src/actions/payments.rs");
     fs::write(&path, "// mine\n").unwrap();
-    assert_eq!(generate::write(&scratch.0).unwrap(), Vec::<PathBuf>::new());
+    assert_eq!(generate::write(scratch.path()).unwrap(), Vec::<PathBuf>::new());
     assert_eq!(fs::read_to_string(path).unwrap(), "// mine\n");
 }

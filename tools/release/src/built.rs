@@ -72,9 +72,9 @@ mod tests {
     use super::*;
 
     /// Notes what a function and a command line were built of, and tells what a release of them is of.
-    fn release_of(name: &str, repository: Option<&str>, noted: [&str; 2]) -> Result<Option<String>> {
-        let folder = std::env::temp_dir().join(format!("release-built-{name}-{}", std::process::id()));
-        let _ = fs::remove_dir_all(&folder);
+    fn release_of(repository: Option<&str>, noted: [&str; 2]) -> Result<Option<String>> {
+        let scratch = tempfile::tempdir().unwrap();
+        let folder = scratch.path();
         let parts = Parts {
             repository: PathBuf::new(),
             dist: PathBuf::new(),
@@ -90,9 +90,7 @@ mod tests {
             fs::create_dir_all(folder.join(place)).unwrap();
             fs::write(folder.join(place).join(FILE), noted).unwrap();
         }
-        let told = commit(&parts, "0.2.0");
-        fs::remove_dir_all(folder).unwrap();
-        told
+        commit(&parts, "0.2.0")
     }
 
     const A: &str = r#"{"version":"0.2.0","commit":"a"}"#;
@@ -100,7 +98,7 @@ mod tests {
 
     #[test]
     fn a_release_is_of_the_commit_that_all_its_parts_are_of() {
-        let of = |repository, noted| release_of("same", repository, noted).unwrap();
+        let of = |repository, noted| release_of(repository, noted).unwrap();
         assert_eq!(of(Some("a"), [A, A]).as_deref(), Some("a"));
         assert_eq!(of(Some("a"), [A, NONE]), None);
         assert_eq!(of(None, [A, A]), None);
@@ -109,22 +107,20 @@ mod tests {
     #[test]
     fn what_is_left_of_another_version_or_commit_is_in_no_release() {
         let other = |noted: &str| {
-            let error = release_of("other", Some("a"), [A, noted])
-                .unwrap_err()
-                .to_string();
+            let error = release_of(Some("a"), [A, noted]).unwrap_err().to_string();
             assert!(error.contains("cli/aarch64-apple-darwin is of"), "{error}");
             error
         };
         assert!(other(r#"{"version":"0.1.0","commit":"a"}"#).contains("of version 0.1.0"));
         assert!(other(r#"{"version":"0.2.0","commit":"b"}"#).contains("of commit b"));
         // Beside changes that are not committed, too.
-        let mixed = release_of("mixed", None, [A, r#"{"version":"0.2.0","commit":"b"}"#]);
+        let mixed = release_of(None, [A, r#"{"version":"0.2.0","commit":"b"}"#]);
         assert!(mixed.unwrap_err().to_string().contains("of commit b"));
     }
 
     #[test]
     fn what_does_not_say_what_it_is_of_is_in_no_release() {
-        let error = release_of("silent", Some("a"), [A, "later"]).unwrap_err();
+        let error = release_of(Some("a"), [A, "later"]).unwrap_err();
         assert!(error.to_string().contains("cannot read"), "{error}");
     }
 }

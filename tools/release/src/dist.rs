@@ -262,25 +262,23 @@ mod tests {
 
     #[test]
     fn a_folder_of_something_else_is_not_emptied() {
-        let folder = std::env::temp_dir().join(format!("release-dist-{}", std::process::id()));
-        let _ = fs::remove_dir_all(&folder);
-        put(&folder, "letters/to-the-bank.txt", b"dear").unwrap();
-        assert_eq!(clear(&folder).unwrap_err().kind(), operator::ErrorKind::Usage);
+        let scratch = tempfile::tempdir().unwrap();
+        let folder = scratch.path();
+        put(folder, "letters/to-the-bank.txt", b"dear").unwrap();
+        assert_eq!(clear(folder).unwrap_err().kind(), operator::ErrorKind::Usage);
         assert!(folder.join("letters/to-the-bank.txt").exists());
-        fs::remove_dir_all(folder).unwrap();
     }
 
     #[test]
     fn nothing_of_an_earlier_release_is_left_beside_one_that_may_fail() {
-        let folder = std::env::temp_dir().join(format!("release-earlier-{}", std::process::id()));
-        let _ = fs::remove_dir_all(&folder);
+        let scratch = tempfile::tempdir().unwrap();
+        let folder = scratch.path();
         let dist = folder.join("dist");
         put(&dist, RELEASE_FILE, b"{}").unwrap();
         put(&dist, "functions/arm64/removed.zip", b"of then").unwrap();
-        put(&folder, "dist.tar.gz", b"of then").unwrap();
+        put(folder, "dist.tar.gz", b"of then").unwrap();
         clear(&dist).unwrap();
-        assert_eq!(files_below(&folder).unwrap(), ["dist/release.json"]);
-        fs::remove_dir_all(folder).unwrap();
+        assert_eq!(files_below(folder).unwrap(), ["dist/release.json"]);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use flate2::read::GzDecoder;
 use reqwest::Url;
-use uuid::Uuid;
+use tempfile::TempDir;
 
 use crate::error::{Error, Result};
 use crate::release::{RELEASE_FILE, checksum};
@@ -24,7 +24,7 @@ const MOST_BYTES: u64 = 2 * 1024 * 1024 * 1024;
 #[derive(Debug)]
 pub(super) struct Source {
     folder: PathBuf,
-    unpacked: Option<PathBuf>,
+    _unpacked: Option<TempDir>,
 }
 
 impl Source {
@@ -38,7 +38,7 @@ impl Source {
         match (is_url, expected) {
             (false, None) => Ok(Self {
                 folder: PathBuf::from(release),
-                unpacked: None,
+                _unpacked: None,
             }),
             (false, Some(_)) => Err(Error::usage(
                 "--checksum is that of an archive behind a URL: a folder has the checksums of its files",
@@ -61,27 +61,15 @@ impl Source {
     }
 
     fn unpack(archive: &[u8]) -> Result<Self> {
-        let unpacked = std::env::temp_dir().join(format!("upvest-webhooks-release-{}", Uuid::new_v4()));
-        std::fs::create_dir(&unpacked)
+        let unpacked = TempDir::with_prefix("upvest-webhooks-release-")
             .map_err(Error::context("there is no place to unpack the release at"))?;
-        let mut source = Self {
-            folder: unpacked.clone(),
-            unpacked: Some(unpacked.clone()),
-        };
         // Paths that lead out of the folder are left out by the library.
-        let unpacking = tar::Archive::new(GzDecoder::new(archive).take(MOST_BYTES)).unpack(&unpacked);
+        let unpacking = tar::Archive::new(GzDecoder::new(archive).take(MOST_BYTES)).unpack(unpacked.path());
         unpacking.map_err(Error::context("the archive of the release cannot be unpacked"))?;
-        source.folder = holder(&unpacked)?;
-        Ok(source)
-    }
-}
-
-impl Drop for Source {
-    fn drop(&mut self) {
-        if let Some(folder) = &self.unpacked {
-            // What stays is in the folder for what is temporary.
-            let _ = std::fs::remove_dir_all(folder);
-        }
+        Ok(Self {
+            folder: holder(unpacked.path())?,
+            _unpacked: Some(unpacked),
+        })
     }
 }
 
@@ -185,7 +173,7 @@ mod tests {
     fn the_folder_in_an_archive_is_found_and_deleted_when_it_is_not_needed_any_more() {
         let source = Source::unpack(&archive("upvest-webhooks-1.2.3/release.json")).unwrap();
         assert!(source.folder().ends_with("upvest-webhooks-1.2.3"));
-        let unpacked = source.unpacked.clone().unwrap();
+        let unpacked = source.folder().parent().unwrap().to_owned();
         assert!(source.folder().join(RELEASE_FILE).exists());
         drop(source);
         assert!(!unpacked.exists());

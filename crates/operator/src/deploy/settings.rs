@@ -193,15 +193,15 @@ fn text(name: &str, value: &Value) -> Result<String, String> {
 
 #[cfg(test)]
 mod tests {
+    use tempfile::NamedTempFile;
+
     use super::*;
 
-    fn read(name: &str, content: &str, set: &[&str]) -> Result<Settings> {
-        let file = std::env::temp_dir().join(format!("settings-{name}-{}", std::process::id()));
-        std::fs::write(&file, content).unwrap();
+    fn read(content: &str, set: &[&str]) -> Result<Settings> {
+        let file = NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), content).unwrap();
         let set: Vec<String> = set.iter().map(|set| (*set).to_owned()).collect();
-        let read = Settings::read(Some(&file), &set);
-        std::fs::remove_file(file).unwrap();
-        read
+        Settings::read(Some(file.path()), &set)
     }
 
     #[test]
@@ -212,8 +212,8 @@ mod tests {
             {"ParameterKey": "CreateEventBus", "ParameterValue": "true"},
             {"ParameterKey": "LogLevel", "UsePreviousValue": true}]"#;
         let set = ["Environment=sandbox", "PublicUrl="];
-        let object = read("object", object, &set).unwrap();
-        assert_eq!(object, read("list", list, &set).unwrap());
+        let object = read(object, &set).unwrap();
+        assert_eq!(object, read(list, &set).unwrap());
         let values: Vec<_> = object.iter().collect();
         assert_eq!(
             values,
@@ -251,7 +251,7 @@ mod tests {
                 "A is in the list twice",
             ),
         ] {
-            let error = read("wrong", content, &[]).unwrap_err();
+            let error = read(content, &[]).unwrap_err();
             assert!(
                 error.kind() == crate::ErrorKind::Usage && error.to_string().contains(told),
                 "{error}"

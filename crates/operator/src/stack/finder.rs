@@ -270,6 +270,8 @@ async fn local(file: &Path) -> Result<Stack> {
 
 #[cfg(test)]
 mod tests {
+    use tempfile::NamedTempFile;
+
     use super::*;
 
     fn source_of(
@@ -343,18 +345,17 @@ mod tests {
 
     #[tokio::test]
     async fn a_local_stack_is_read_from_its_file_and_the_environment_wins() {
-        let file = std::env::temp_dir().join(format!("stack-{}.json", std::process::id()));
+        let file = NamedTempFile::new().unwrap();
         let json = r#"{"endpoint_url": "http://127.0.0.1:1", "region": "eu-central-1", "access_key_id": "a",
             "secret_access_key": "b", "outputs": {"KeysTableName": "keys", "EventsTableName": "events"}}"#;
-        std::fs::write(&file, json).unwrap();
+        std::fs::write(file.path(), json).unwrap();
         let choice = StackChoice {
-            local: Some(file.clone()),
+            local: Some(file.path().to_owned()),
             ..StackChoice::default()
         };
         let variables = |name: &str| (name == "EVENTS_TABLE").then(|| "other".to_owned());
         let finder = StackFinder::new(choice, Lookup::new(&variables), Reporter::silent());
         let stack = finder.stack().await.unwrap();
-        std::fs::remove_file(file).unwrap();
         assert_eq!(stack.part(Part::KeysTable).unwrap(), "keys");
         assert_eq!(stack.part(Part::EventsTable).unwrap(), "other");
         assert_eq!(stack.name().unwrap(), "upvest-webhooks");

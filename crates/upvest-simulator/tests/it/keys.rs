@@ -55,7 +55,8 @@ async fn after_a_rotation_the_new_key_signs_and_the_old_one_stays_for_the_overla
 
 #[tokio::test]
 async fn a_key_file_keeps_the_key_over_restarts_and_rotations() {
-    let path = std::env::temp_dir().join(format!("upvest-simulator-it-{}.pem", std::process::id()));
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("key.pem");
     let start = || {
         let options = Options {
             key: KeySource::File(path.clone()),
@@ -70,5 +71,4 @@ async fn a_key_file_keeps_the_key_over_restarts_and_rotations() {
     let rotated = first.state().key_id;
     assert_ne!(rotated, key_id);
     assert_eq!(start().state().key_id, rotated);
-    std::fs::remove_file(path).unwrap();
 }

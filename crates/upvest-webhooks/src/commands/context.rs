@@ -245,8 +245,8 @@ mod tests {
 
     #[test]
     fn a_context_is_made_changed_chosen_listed_and_deleted() {
-        let folder = std::env::temp_dir().join(format!("context-command-{}", std::process::id()));
-        let file = folder.join("config.toml").display().to_string();
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("made/config.toml").display().to_string();
         assert!(run(&file, "list").unwrap().starts_with("no contexts in "));
         assert_eq!(run(&file, "show").unwrap_err().kind(), operator::ErrorKind::Usage);
         let made = run(&file, "set live --stack webhooks-live --environment live").unwrap();
@@ -264,7 +264,6 @@ mod tests {
         assert!(error.ends_with("did you mean live?"), "{error}");
         run(&file, "delete live").unwrap();
         assert!(run(&file, "list").unwrap().starts_with("no contexts in "));
-        std::fs::remove_dir_all(folder).unwrap();
     }
 
     #[test]

@@ -65,6 +65,7 @@ mod tests {
     use operator::keys::{KeyList, ListedKey, RefreshResult, RefreshedKeys};
     use pipeline::stores::keys::KeyRow;
     use serde_json::json;
+    use tempfile::NamedTempFile;
     use upvest::signature::Jwk;
     use webhook_tests::deliveries::signing_key;
     use webhook_tests::deployment::ConnectedDeployment;
@@ -232,32 +233,18 @@ mod tests {
         assert_eq!(world.receiver.key_row(&key_id).await.jwk, None);
     }
 
-    struct KeyFile(std::path::PathBuf);
-
-    impl KeyFile {
-        fn new(name: &str, jwks: &[Jwk]) -> Self {
-            let path = std::env::temp_dir().join(format!("keys-import-{name}-{}", std::process::id()));
-            std::fs::write(&path, json!({ "keys": jwks }).to_string()).unwrap();
-            Self(path)
-        }
-    }
-
-    impl Drop for KeyFile {
-        fn drop(&mut self) {
-            let _ = std::fs::remove_file(&self.0);
-        }
-    }
-
     fn jwk(kid: &str, seed: u8) -> Jwk {
         signing_key(seed).to_jwk().unwrap().with_key_id(kid)
     }
 
-    async fn import(world: &ConnectedDeployment, file: &KeyFile) -> Result<Box<dyn Report>> {
+    async fn import(world: &ConnectedDeployment, jwks: &[Jwk]) -> Result<Box<dyn Report>> {
+        let file = NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), json!({ "keys": jwks }).to_string()).unwrap();
         let words = [
             "keys",
             "import",
             "--jwk",
-            file.0.to_str().unwrap(),
+            file.path().to_str().unwrap(),
             "--reason",
             "INC-42",
         ];
@@ -279,8 +266,7 @@ mod tests {
     #[tokio::test]
     async fn an_import_needs_no_answer_and_is_on_record_with_the_key_and_the_reason() {
         let world = ConnectedDeployment::new().await;
-        let file = KeyFile::new("record", &[jwk("its-kid", 9)]);
-        let report = import(&world, &file).await.unwrap();
+        let report = import(&world, &[jwk("its-kid", 9)]).await.unwrap();
         assert!(
             report.succeeded() && report.text().contains("its-kid"),
             "{}",
@@ -306,9 +292,7 @@ mod tests {
             let call = CallFilter::operation(Service::DynamoDb, "ExecuteStatement").on("audit");
             world.receiver.aws.inject(Fault::Throttle, call);
         }
-        let error = import(&world, &KeyFile::new("unrecorded", &[jwk("k", 9)]))
-            .await
-            .unwrap_err();
+        let error = import(&world, &[jwk("k", 9)]).await.unwrap_err();
         assert!(error.to_string().contains("nothing was done"), "{error}");
         assert!(world.receiver.stored("keys").is_empty());
     }
@@ -316,16 +300,10 @@ mod tests {
     #[tokio::test]
     async fn what_ends_an_import_is_told_with_what_was_imported_before() {
         let world = ConnectedDeployment::new().await;
-        import(&world, &KeyFile::new("first", &[jwk("b", 8)]))
-            .await
-            .unwrap();
-        let error = import(&world, &KeyFile::new("other", &[jwk("b", 9)]))
-            .await
-            .unwrap_err();
+        import(&world, &[jwk("b", 8)]).await.unwrap();
+        let error = import(&world, &[jwk("b", 9)]).await.unwrap_err();
         assert!(error.to_string().contains("another key is known as b"), "{error}");
-        let report = import(&world, &KeyFile::new("both", &[jwk("a", 9), jwk("b", 9)]))
-            .await
-            .unwrap();
+        let report = import(&world, &[jwk("a", 9), jwk("b", 9)]).await.unwrap();
         assert!(!report.succeeded());
         let text = report.text();
         assert!(

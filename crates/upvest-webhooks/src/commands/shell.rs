@@ -125,13 +125,13 @@ mod tests {
 
     #[test]
     fn every_command_has_a_man_page() {
-        let folder = std::env::temp_dir().join(format!("upvest-webhooks-man-{}", std::process::id()));
+        let scratch = tempfile::tempdir().unwrap();
+        let folder = scratch.path().join("man");
         let manual = Manual {
             folder: folder.clone(),
         };
         let written = manual.run(Cli::command()).unwrap();
         let page = std::fs::read_to_string(folder.join("upvest-webhooks-quarantine-list.1")).unwrap();
-        std::fs::remove_dir_all(folder).unwrap();
         assert!(page.contains("QUARANTINE_REASON"), "{page}");
         assert_eq!(fitting("man", &written)["pages"], written.pages);
         assert!(written.pages > 40, "{}", written.pages);

@@ -1,5 +1,7 @@
 //! The file of contexts, and what is chosen by it.
 
+use tempfile::TempDir;
+
 use super::*;
 
 const FILE: &str = "\
@@ -20,13 +22,12 @@ fn parsed(text: &str) -> Result<Contexts> {
     Contexts::parsed(Some("config.toml".into()), text)
 }
 
-/// Writes a file that nobody else has; gives its path.
-fn written(name: &str, text: &str) -> PathBuf {
-    let folder = std::env::temp_dir().join(format!("contexts-{name}-{}", std::process::id()));
-    fs::create_dir_all(&folder).unwrap();
-    let file = folder.join("config.toml");
+/// Writes a file in a folder of its own; gives both.
+fn written(text: &str) -> (TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("config.toml");
     fs::write(&file, text).unwrap();
-    file
+    (folder, file)
 }
 
 /// Gives the choice that a command line makes, in an environment that has these variables.
@@ -91,7 +92,7 @@ fn what_is_unknown_is_refused_with_the_nearest_name() {
 
 #[test]
 fn options_win_over_the_context_that_is_named_and_that_over_the_default_one() {
-    let file = written("chosen", FILE);
+    let (_folder, file) = written(FILE);
     let config = ("UPVEST_WEBHOOKS_CONFIG", file.to_str().unwrap());
     let of = |context: Option<&str>, stack: Option<&str>| StackArgs {
         context: context.map(str::to_owned),
@@ -126,7 +127,6 @@ fn options_win_over_the_context_that_is_named_and_that_over_the_default_one() {
         chosen(of(Some("none"), None), &[config]).unwrap_err().kind(),
         operator::ErrorKind::Usage
     );
-    fs::remove_dir_all(file.parent().unwrap()).unwrap();
 }
 
 #[test]
@@ -156,7 +156,7 @@ fn the_file_is_found_where_the_operator_keeps_such_files() {
 
 #[test]
 fn a_change_leaves_comments_and_everything_else_as_it_was() {
-    let file = written("changed", FILE);
+    let (_folder, file) = written(FILE);
     let config = file.display().to_string();
     let find = |name: &str| (name == "UPVEST_WEBHOOKS_CONFIG").then(|| config.clone());
     let read = || Contexts::read(&Lookup::new(&find)).unwrap();
@@ -186,13 +186,12 @@ fn a_change_leaves_comments_and_everything_else_as_it_was() {
         read().set("a b", &region).unwrap_err().kind(),
         operator::ErrorKind::Usage
     );
-    fs::remove_dir_all(file.parent().unwrap()).unwrap();
 }
 
 #[test]
 fn the_first_context_makes_the_file_and_its_folder() {
-    let folder = std::env::temp_dir().join(format!("contexts-first-{}", std::process::id()));
-    let file = folder.join("deep").join("config.toml");
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("deep").join("config.toml");
     let mut contexts = Contexts::parsed(Some(file.clone()), "").unwrap();
     let context = Context {
         stack: Some("webhooks-live".to_owned()),
@@ -200,7 +199,6 @@ fn the_first_context_makes_the_file_and_its_folder() {
     };
     assert!(contexts.set("live", &context).unwrap());
     let text = fs::read_to_string(file).unwrap();
-    fs::remove_dir_all(folder).unwrap();
     assert_eq!(text, "[contexts.live]\nstack = \"webhooks-live\"\n");
     let mut nowhere = Contexts::parsed(None, "").unwrap();
     assert_eq!(

@@ -6,16 +6,15 @@ mod proxied;
 mod server;
 mod timeouts;
 
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::fs;
 use std::time::Duration;
-use std::{env, fs, process};
 
 use aws_smithy_runtime_api::client::http::HttpConnector;
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use fake_aws::tls::Authority;
 use lambda_runtime::tracing::subscriber::filter::LevelFilter;
+use tempfile::NamedTempFile;
 use tokio::time::timeout;
 
 use super::{Connections, Timeouts};
@@ -26,19 +25,17 @@ use crate::runtime::log::tests::logged;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Is a file with certificates, which is deleted at the end.
-struct BundleFile(PathBuf);
+struct BundleFile(NamedTempFile);
 
 impl BundleFile {
     fn of(text: &str) -> Self {
-        static FILES: AtomicUsize = AtomicUsize::new(0);
-        let number = FILES.fetch_add(1, Ordering::Relaxed);
-        let path = env::temp_dir().join(format!("bundle-{}-{number}.pem", process::id()));
-        fs::write(&path, text).expect("a file is written");
-        Self(path)
+        let file = NamedTempFile::new().expect("a file is made");
+        fs::write(file.path(), text).expect("a file is written");
+        Self(file)
     }
 
     fn path(&self) -> &str {
-        self.0.to_str().expect("the path is UTF-8")
+        self.0.path().to_str().expect("the path is UTF-8")
     }
 
     /// Makes the connections of a process that trusts the bundle, and has these variables as well.
@@ -51,13 +48,6 @@ impl BundleFile {
                 .find(|(known, _)| *known == name);
             found.map(|(_, value)| (*value).to_owned())
         })
-    }
-}
-
-impl Drop for BundleFile {
-    fn drop(&mut self) {
-        // One that is there no more is as good.
-        let _ = fs::remove_file(&self.0);
     }
 }
 

@@ -10,7 +10,6 @@ mod reviewing;
 mod storing;
 
 use std::cell::RefCell;
-use std::path::PathBuf;
 
 use clap::Parser;
 use fake_aws::{Aws, PlannedChange, ResourceEvent, Service};
@@ -19,6 +18,7 @@ use operator::release::{RELEASE_FILE, Release, checksum};
 use operator::{Error, Progress, Reporter, Result, Stack, StackFinder};
 use pipeline::runtime::clock::Clock;
 use serde_json::{Value, json};
+use tempfile::TempDir;
 use tokio::sync::Notify;
 use webhook_tests::schemas::assert_described;
 
@@ -37,13 +37,7 @@ const NESTED: &str = "Resources: {}";
 struct Site {
     aws: Aws,
     stacks: StackFinder<'static>,
-    release: PathBuf,
-}
-
-impl Drop for Site {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.release);
-    }
+    release: TempDir,
 }
 
 /// What is in the folder of a release: a template, and the code of functions.
@@ -62,14 +56,13 @@ fn files() -> [(&'static str, String); 4] {
 }
 
 impl Site {
-    fn new(name: &str) -> Self {
+    fn new() -> Self {
         let aws = Aws::new(1);
         let stack = Stack::new(aws.sdk_config().clone(), Some(STACK.to_owned()), []);
-        let release = std::env::temp_dir().join(format!("deploy-{name}-{}", std::process::id()));
-        let _ = std::fs::remove_dir_all(&release);
+        let release = tempfile::tempdir().unwrap();
         let files = files();
         for (path, content) in &files {
-            let path = release.join(path);
+            let path = release.path().join(path);
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, content).unwrap();
         }
@@ -84,7 +77,7 @@ impl Site {
             files: sums.collect(),
             checksum: String::new(),
         };
-        std::fs::write(release.join(RELEASE_FILE), document.document().unwrap()).unwrap();
+        std::fs::write(release.path().join(RELEASE_FILE), document.document().unwrap()).unwrap();
         aws.edit_account(|account| {
             account.has_no_stack = true;
             account.stack_outputs = [
@@ -105,8 +98,8 @@ impl Site {
     }
 
     /// An account with a stack of the release.
-    async fn deployed(name: &str) -> Self {
-        let site = Self::new(name);
+    async fn deployed() -> Self {
+        let site = Self::new();
         site.run("deploy --release $RELEASE --yes").await.unwrap();
         site.would_change(modified("IngestFunction", "AWS::Lambda::Function", "False"));
         site.aws.clear_calls();
@@ -123,7 +116,7 @@ impl Site {
 
     /// Runs a command line; gives its JSON, which is as its schema says.
     async fn run(&self, line: &str) -> Result<Value> {
-        let release = self.release.display().to_string();
+        let release = self.release.path().display().to_string();
         let words = line
             .split_whitespace()
             .map(|word| word.replace("$RELEASE", &release));
@@ -139,7 +132,7 @@ impl Site {
 
     /// Runs a command line; gives what a person reads.
     async fn read(&self, line: &str) -> String {
-        let release = self.release.display().to_string();
+        let release = self.release.path().display().to_string();
         let words = line
             .split_whitespace()
             .map(|word| word.replace("$RELEASE", &release));
@@ -221,7 +214,7 @@ fn failed(resource: &'static str, reason: &'static str) -> ResourceEvent {
 
 #[tokio::test(start_paused = true)]
 async fn a_release_becomes_a_stack_and_only_what_is_missing_is_uploaded() {
-    let site = Site::new("uploads");
+    let site = Site::new();
     let done = site
         .run("deploy --release $RELEASE --yes --set Environment=sandbox")
         .await
@@ -265,7 +258,7 @@ async fn a_release_becomes_a_stack_and_only_what_is_missing_is_uploaded() {
 
 #[tokio::test(start_paused = true)]
 async fn nothing_to_change_ends_well_and_leaves_no_change_set() {
-    let site = Site::deployed("nothing").await;
+    let site = Site::deployed().await;
     site.aws
         .edit_account(|account| account.change_sets.changes.clear());
     let done = site.run("deploy --release $RELEASE --yes").await.unwrap();
@@ -294,7 +287,7 @@ async fn told(
         stop,
     };
     let deployment = Deployment {
-        release: site.release.display().to_string(),
+        release: site.release.path().display().to_string(),
         settings: Settings::default(),
         ..Deployment::default()
     };
@@ -324,7 +317,7 @@ async fn rehearsed(site: &Site, settings: Settings) -> (Plan, Vec<String>) {
         stop: &Notify::new(),
     };
     let deployment = Deployment {
-        release: site.release.display().to_string(),
+        release: site.release.path().display().to_string(),
         settings,
         dry_run: true,
         ..Deployment::default()

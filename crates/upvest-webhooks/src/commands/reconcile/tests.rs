@@ -3,7 +3,6 @@
 mod desk;
 mod repairing;
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Parser;
@@ -63,7 +62,7 @@ fn execution(order: &str, second: u8, status: &str) -> String {
 
 #[tokio::test]
 async fn what_was_delivered_does_not_differ() {
-    let desk = Desk::open("clean").await;
+    let desk = Desk::open().await;
     desk.happen(&generate(5, 400)).await;
     let outcome = desk.compare(ALL).await;
     assert_eq!(outcome.differences(), [], "{}", outcome.text);
@@ -120,7 +119,7 @@ fn lost() -> Vec<String> {
 
 #[tokio::test]
 async fn what_no_event_told_is_missing_or_stale() {
-    let desk = Desk::open("missing").await;
+    let desk = Desk::open().await;
     desk.happen(&[account(), order("o1", 1, "NEW")]).await;
     desk.lose(&lost());
     let found = desk.compare("users orders reports").await;
@@ -145,7 +144,7 @@ async fn what_no_event_told_is_missing_or_stale() {
     );
     let line = format!(
         "users orders reports {REPAIR} {} --dry-run",
-        desk.key_file.display()
+        desk.key_file.path().display()
     );
     assert!(desk.run(&line).await.unwrap().json["repair"].is_null());
     let events = desk.world.receiver.aws.items("events").len();
@@ -177,7 +176,7 @@ fn group() -> String {
 
 #[tokio::test]
 async fn holdings_and_bookings_are_compared_and_told_though_they_say_no_time_or_id() {
-    let desk = Desk::open("holdings").await;
+    let desk = Desk::open().await;
     desk.happen(&[vec![account(), group()], owned("c1", 9, "6")].concat())
         .await;
     assert!(desk.compare("holdings ledger").await.succeeded);
@@ -208,7 +207,7 @@ async fn holdings_and_bookings_are_compared_and_told_though_they_say_no_time_or_
 /// Its next events may be on their way; it says no time of its own.
 #[tokio::test]
 async fn a_position_that_an_event_told_of_a_moment_ago_is_left_to_its_events() {
-    let desk = Desk::open("moving").await;
+    let desk = Desk::open().await;
     desk.happen(&[account()]).await;
     let now = Clock::system().now().to_string();
     let position =
@@ -224,7 +223,7 @@ async fn a_position_that_an_event_told_of_a_moment_ago_is_left_to_its_events() {
 
 #[tokio::test]
 async fn an_entity_that_is_nowhere_is_a_mistake_and_a_list_that_is_not_there_no_empty_one() {
-    let desk = Desk::open("nowhere").await;
+    let desk = Desk::open().await;
     let error = desk.run("--entity ORDER#no-such").await.err().unwrap();
     assert!(
         error.kind() == operator::ErrorKind::Usage && error.to_string().contains("ORDER#no-such"),
@@ -242,7 +241,7 @@ async fn an_entity_that_is_nowhere_is_a_mistake_and_a_list_that_is_not_there_no_
 
 #[tokio::test]
 async fn what_changed_a_moment_ago_is_left_to_its_event() {
-    let desk = Desk::open("recent").await;
+    let desk = Desk::open().await;
     desk.happen(&[account(), order("o1", 1, "NEW")]).await;
     let now = Clock::system().now().to_string();
     let object =
@@ -256,7 +255,7 @@ async fn what_changed_a_moment_ago_is_left_to_its_event() {
 
 #[tokio::test]
 async fn a_category_that_upvest_refuses_keeps_no_other_from_being_compared() {
-    let desk = Desk::open("refused").await;
+    let desk = Desk::open().await;
     desk.happen(&[account(), order("o1", 1, "NEW")]).await;
     desk.world.simulator.add_trouble(Trouble {
         answers: 9,

@@ -2,6 +2,7 @@
 
 use clap::Parser;
 use serde_json::{Value, json};
+use tempfile::NamedTempFile;
 use upvest_simulator::TestBehaviour;
 use verify_and_store::Policy;
 use webhook_tests::deployment::{ConnectedDeployment, Deployment};
@@ -198,13 +199,12 @@ async fn credentials_of_another_environment_are_refused_before_anything_is_sent(
 #[tokio::test]
 async fn credentials_may_be_in_a_file() {
     let world = ConnectedDeployment::new().await;
-    let path = std::env::temp_dir().join(format!("upvest-{}.json", std::process::id()));
-    webhook_tests::files::write_secret(&path, &world.document);
-    let line = format!("list --upvest-credentials {}", path.display());
+    let file = NamedTempFile::new().unwrap();
+    webhook_tests::files::write_secret(file.path(), &world.document);
+    let line = format!("list --upvest-credentials {}", file.path().display());
     let listed = run(&world, &line).await;
-    std::fs::write(&path, r#"{"client_secret": 73313731}"#).unwrap();
+    std::fs::write(file.path(), r#"{"client_secret": 73313731}"#).unwrap();
     let error = run(&world, &line).await.map(drop).unwrap_err();
-    std::fs::remove_file(&path).unwrap();
     assert!(listed.is_ok());
     assert!(error.to_string().contains("cannot be used"), "{error}");
     assert!(!format!("{error:?}").contains("73313731"), "{error:?}");

@@ -26,7 +26,7 @@ fn kept_and_given(site: &Site) -> (Vec<String>, Vec<(String, String)>) {
 
 #[tokio::test(start_paused = true)]
 async fn configure_gives_one_parameter_another_value_and_keeps_everything_else() {
-    let site = Site::deployed("configures").await;
+    let site = Site::deployed().await;
     let before = site.request();
     let done = site.run("configure --set LogLevel=DEBUG --yes").await.unwrap();
     assert_eq!(
@@ -46,7 +46,7 @@ async fn configure_gives_one_parameter_another_value_and_keeps_everything_else()
 
 #[tokio::test(start_paused = true)]
 async fn the_parameters_that_a_stack_has_are_listed_with_which_are_defaults() {
-    let site = Site::deployed("shows").await;
+    let site = Site::deployed().await;
     site.aws.edit_account(|account| {
         let own = [("Environment", "sandbox"), ("LogLevel", "INFO")];
         account
@@ -63,10 +63,10 @@ async fn the_parameters_that_a_stack_has_are_listed_with_which_are_defaults() {
 
 #[tokio::test(start_paused = true)]
 async fn configure_refuses_what_it_cannot_change() {
-    let site = Site::new("cannot");
+    let site = Site::new();
     let refusal = site.refusal("configure --set LogLevel=DEBUG --yes").await;
     assert!(refusal.contains("there is no stack upvest-webhooks"), "{refusal}");
-    let site = Site::deployed("cannot").await;
+    let site = Site::deployed().await;
     for (set, told) in [
         ("LogLevels=DEBUG", "did you mean LogLevel?"),
         (

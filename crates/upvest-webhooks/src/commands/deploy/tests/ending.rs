@@ -4,7 +4,7 @@ use super::*;
 
 #[tokio::test(start_paused = true)]
 async fn a_failed_deployment_names_its_first_cause_and_what_to_do() {
-    let site = Site::new("fails");
+    let site = Site::new();
     site.aws.edit_account(|account| {
         account.change_sets.events = vec![
             failed("KeysTable", "Resource creation cancelled"),
@@ -51,7 +51,7 @@ fn deleted(resource: &'static str, status: &'static str) -> ResourceEvent {
 
 #[tokio::test(start_paused = true)]
 async fn what_could_not_be_deleted_after_a_change_is_listed_once_as_left() {
-    let site = Site::deployed("left").await;
+    let site = Site::deployed().await;
     let cleaning_up = ResourceEvent {
         status: "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS",
         ..ResourceEvent::default()
@@ -80,7 +80,7 @@ async fn what_could_not_be_deleted_after_a_change_is_listed_once_as_left() {
 
 #[tokio::test(start_paused = true)]
 async fn a_stack_that_went_back_says_that_it_is_what_it_was() {
-    let site = Site::deployed("back").await;
+    let site = Site::deployed().await;
     site.aws.edit_account(|account| {
         account.change_sets.events = vec![failed("EventsTable", "no permission")];
         account.change_sets.ends_as = "UPDATE_ROLLBACK_COMPLETE";
@@ -98,8 +98,8 @@ async fn a_stack_that_went_back_says_that_it_is_what_it_was() {
 
 #[tokio::test(start_paused = true)]
 async fn what_protects_a_stack_is_set_after_it_and_again_where_nothing_changes() {
-    let site = Site::new("protects");
-    let policy = site.release.join("policy.json");
+    let site = Site::new();
+    let policy = site.release.path().join("policy.json");
     std::fs::write(&policy, r#"{"Statement": []}"#).unwrap();
     let line = "deploy --release $RELEASE --yes --termination-protection --stack-policy $RELEASE/policy.json";
     site.run(line).await.unwrap();
@@ -126,7 +126,7 @@ async fn what_protects_a_stack_is_set_after_it_and_again_where_nothing_changes()
 
 #[tokio::test(start_paused = true)]
 async fn a_deployment_that_is_ended_says_that_aws_goes_on_and_where_to_look() {
-    let site = Site::deployed("ended").await;
+    let site = Site::deployed().await;
     site.aws
         .edit_account(|account| account.change_sets.ends_as = "UPDATE_IN_PROGRESS");
     let stop = Notify::new();

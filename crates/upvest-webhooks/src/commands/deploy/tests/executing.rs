@@ -4,7 +4,7 @@ use super::*;
 
 #[tokio::test(start_paused = true)]
 async fn the_state_before_an_execution_is_not_taken_for_its_end() {
-    let site = Site::deployed("late").await;
+    let site = Site::deployed().await;
     site.aws.edit_account(|account| {
         account.change_sets.events = vec![failed("EventsTable", "no permission")];
         account.change_sets.ends_as = "UPDATE_ROLLBACK_COMPLETE";
@@ -20,7 +20,7 @@ async fn the_state_before_an_execution_is_not_taken_for_its_end() {
 
 #[tokio::test(start_paused = true)]
 async fn an_execution_whose_answer_is_lost_is_followed() {
-    let site = Site::deployed("lost").await;
+    let site = Site::deployed().await;
     site.aws
         .edit_account(|account| account.change_sets.loses_execution = true);
     let done = site.run("deploy --release $RELEASE --yes").await.unwrap();
@@ -32,7 +32,7 @@ async fn an_execution_whose_answer_is_lost_is_followed() {
 
 #[tokio::test(start_paused = true)]
 async fn an_execution_that_is_refused_is_not_followed_and_leaves_no_change_set() {
-    let site = Site::deployed("refused").await;
+    let site = Site::deployed().await;
     site.aws.edit_account(|account| {
         account.denied.insert("ExecuteChangeSet".to_owned());
     });
@@ -43,7 +43,7 @@ async fn an_execution_that_is_refused_is_not_followed_and_leaves_no_change_set()
 
 #[tokio::test(start_paused = true)]
 async fn throttling_is_waited_out_for_some_minutes_and_what_protects_is_set_then() {
-    let site = Site::deployed("throttled").await;
+    let site = Site::deployed().await;
     site.aws
         .edit_account(|account| account.change_sets.throttles = 20);
     let line = "deploy --release $RELEASE --yes --termination-protection";
@@ -60,7 +60,7 @@ async fn throttling_is_waited_out_for_some_minutes_and_what_protects_is_set_then
 
 #[tokio::test(start_paused = true)]
 async fn a_deployment_that_nobody_follows_to_its_end_says_that_its_protection_is_not_set() {
-    let site = Site::new("silent");
+    let site = Site::new();
     site.aws
         .edit_account(|account| account.change_sets.throttles = 100_000);
     let done = site
@@ -79,7 +79,7 @@ async fn a_deployment_that_nobody_follows_to_its_end_says_that_its_protection_is
 
 #[tokio::test(start_paused = true)]
 async fn the_cause_in_a_nested_stack_is_one_of_this_deployment() {
-    let site = Site::new("nested");
+    let site = Site::new();
     let earlier = ResourceEvent {
         at: "2025-01-01T00:00:00Z",
         ..failed("OldAlarm", "of an earlier deployment")

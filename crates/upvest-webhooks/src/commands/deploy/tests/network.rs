@@ -39,7 +39,7 @@ async fn notes(site: &Site, subnets: &str, groups: &str) -> Vec<String> {
 
 #[tokio::test(start_paused = true)]
 async fn a_network_that_functions_cannot_be_in_is_refused_before_anything_is_uploaded() {
-    let site = Site::new("no-network");
+    let site = Site::new();
     prepare(&site);
     for (subnets, groups, told) in [
         (
@@ -69,7 +69,7 @@ async fn a_network_that_functions_cannot_be_in_is_refused_before_anything_is_upl
 
 #[tokio::test(start_paused = true)]
 async fn a_network_in_one_zone_is_told_and_one_in_two_is_not() {
-    let site = Site::new("zones");
+    let site = Site::new();
     prepare(&site);
     let is_told = |notes: &[String]| notes.iter().any(|note| note.contains("zone eu-central-1a"));
     assert!(is_told(&notes(&site, "subnet-a", "sg-a").await));
@@ -78,7 +78,7 @@ async fn a_network_in_one_zone_is_told_and_one_in_two_is_not() {
 
 #[tokio::test(start_paused = true)]
 async fn a_network_that_the_deployer_may_not_look_at_is_deployed_into_and_that_is_told() {
-    let site = Site::new("unseen");
+    let site = Site::new();
     site.aws.edit_account(|account| {
         account.denied.insert("GetResource".to_owned());
     });
@@ -93,7 +93,7 @@ async fn a_network_that_the_deployer_may_not_look_at_is_deployed_into_and_that_i
 
 #[tokio::test(start_paused = true)]
 async fn the_network_of_a_stack_that_runs_is_looked_at_when_it_changes_and_else_never() {
-    let site = Site::deployed("network").await;
+    let site = Site::deployed().await;
     prepare(&site);
     site.aws.edit_account(|account| {
         for (name, value) in [("VpcSubnetIds", "subnet-e"), ("VpcSecurityGroupIds", "sg-a")] {
@@ -116,7 +116,7 @@ async fn the_network_of_a_stack_that_runs_is_looked_at_when_it_changes_and_else_
 
 #[tokio::test(start_paused = true)]
 async fn a_network_without_a_way_out_is_taken_back_with_what_it_takes() {
-    let site = Site::new("no-way-out");
+    let site = Site::new();
     prepare(&site);
     site.aws.edit_account(|account| {
         account.change_sets.events = vec![ResourceEvent {

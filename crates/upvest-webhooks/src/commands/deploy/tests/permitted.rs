@@ -61,7 +61,7 @@ fn action(call: &Call) -> Option<String> {
 
 #[tokio::test(start_paused = true)]
 async fn a_deployer_with_the_policy_deploys_and_configures_and_needs_all_of_it() {
-    let site = Site::new("permitted");
+    let site = Site::new();
     site.aws.create_bucket("artifacts");
     site.aws
         .create_secret_string("upvest/credentials", "nobody reads it");

@@ -6,8 +6,8 @@ use super::*;
 
 #[tokio::test(start_paused = true)]
 async fn a_typo_in_the_parameter_file_is_refused_with_the_nearest_name_and_nothing_is_called() {
-    let site = Site::new("typo");
-    let file = site.release.join("parameters.json");
+    let site = Site::new();
+    let file = site.release.path().join("parameters.json");
     std::fs::write(&file, r#"{"Environments": "sandbox", "LogLevel": "TRACE"}"#).unwrap();
     let refusal = site
         .refusal("deploy --release $RELEASE --yes --parameters $RELEASE/parameters.json")
@@ -22,8 +22,12 @@ async fn a_typo_in_the_parameter_file_is_refused_with_the_nearest_name_and_nothi
 
 #[tokio::test(start_paused = true)]
 async fn a_release_whose_file_was_changed_is_refused_and_nothing_is_called() {
-    let site = Site::new("changed");
-    std::fs::write(site.release.join("functions/arm64/ingest.zip"), "other code").unwrap();
+    let site = Site::new();
+    std::fs::write(
+        site.release.path().join("functions/arm64/ingest.zip"),
+        "other code",
+    )
+    .unwrap();
     let refusal = site.refusal("deploy --release $RELEASE --yes").await;
     assert!(
         refusal.contains("functions/arm64/ingest.zip was changed"),
@@ -34,7 +38,7 @@ async fn a_release_whose_file_was_changed_is_refused_and_nothing_is_called() {
 
 #[tokio::test(start_paused = true)]
 async fn what_cannot_work_is_refused_before_anything_is_uploaded() {
-    let site = Site::new("refuses");
+    let site = Site::new();
     for (set, told) in [
         (
             "Architecture=x86_64",
@@ -89,8 +93,8 @@ impl Site {
             "functions/arm64/ingest.zip",
             "META-INF/aws_signer_signature_v1.0.SF and code",
         );
-        std::fs::write(self.release.join(path), code).unwrap();
-        let document = self.release.join(RELEASE_FILE);
+        std::fs::write(self.release.path().join(path), code).unwrap();
+        let document = self.release.path().join(RELEASE_FILE);
         let mut release = Release::parse(&std::fs::read(&document).unwrap()).unwrap();
         release.files.insert(path.to_owned(), checksum(code.as_bytes()));
         std::fs::write(document, release.document().unwrap()).unwrap();
@@ -99,7 +103,7 @@ impl Site {
 
 #[tokio::test(start_paused = true)]
 async fn a_code_signing_configuration_that_is_not_there_or_takes_no_unsigned_code_is_refused() {
-    let site = Site::new("signing");
+    let site = Site::new();
     let line = format!("deploy --release $RELEASE --yes --set {}", site.code_signing());
     let refusal = site.refusal(&line).await;
     assert!(
@@ -129,7 +133,7 @@ async fn a_code_signing_configuration_that_is_not_there_or_takes_no_unsigned_cod
 
 #[tokio::test(start_paused = true)]
 async fn an_account_with_ten_concurrent_executions_is_refused_unless_the_queues_take_fewer() {
-    let site = Site::new("ten");
+    let site = Site::new();
     site.aws
         .edit_account(|account| account.concurrent_executions = Some(10));
     let refusal = site.refusal("deploy --release $RELEASE --yes").await;
@@ -146,7 +150,7 @@ async fn an_account_with_ten_concurrent_executions_is_refused_unless_the_queues_
 
 #[tokio::test(start_paused = true)]
 async fn a_stack_that_runs_is_kept_from_nothing_by_an_account_that_grew_no_smaller() {
-    let site = Site::deployed("small").await;
+    let site = Site::deployed().await;
     site.aws
         .edit_account(|account| account.concurrent_executions = Some(10));
     let refusal = site
@@ -166,7 +170,7 @@ async fn a_stack_that_runs_is_kept_from_nothing_by_an_account_that_grew_no_small
 
 #[tokio::test(start_paused = true)]
 async fn a_reservation_leaves_other_functions_what_they_reserved() {
-    let site = Site::deployed("reserved").await;
+    let site = Site::deployed().await;
     site.aws
         .edit_account(|account| account.unreserved_executions = Some(150));
     let refusal = site
@@ -182,7 +186,7 @@ async fn a_reservation_leaves_other_functions_what_they_reserved() {
 
 #[tokio::test(start_paused = true)]
 async fn a_release_is_deployed_into_a_stack_that_took_over_what_one_left() {
-    let site = Site::deployed("imported").await;
+    let site = Site::deployed().await;
     site.aws.edit_account(|account| {
         account.stack_status = "IMPORT_COMPLETE".to_owned();
         account.stack_outputs.clear();
@@ -193,7 +197,7 @@ async fn a_release_is_deployed_into_a_stack_that_took_over_what_one_left() {
 
 #[tokio::test(start_paused = true)]
 async fn a_key_is_neither_changed_nor_taken_away_unless_the_one_of_before_is_named_as_a_former_one() {
-    let site = Site::deployed("key").await;
+    let site = Site::deployed().await;
     let (first, second) = (site.key("first"), site.key("second"));
     // There is none to take away.
     site.run(&format!("configure --set KmsKeyArn={first} --yes"))
@@ -223,7 +227,7 @@ async fn a_key_is_neither_changed_nor_taken_away_unless_the_one_of_before_is_nam
 
 #[tokio::test(start_paused = true)]
 async fn a_key_that_is_changed_again_leaves_none_of_before_behind() {
-    let site = Site::deployed("keys").await;
+    let site = Site::deployed().await;
     let [first, second, third] = ["first", "second", "third"].map(|id| site.key(id));
     site.aws.edit_account(|account| {
         for (name, value) in [("KmsKeyArn", &second), ("FormerKmsKeyArns", &first)] {
@@ -243,7 +247,7 @@ async fn a_key_that_is_changed_again_leaves_none_of_before_behind() {
 
 #[tokio::test(start_paused = true)]
 async fn a_sixth_key_of_before_has_no_room_and_another_goes_first() {
-    let site = Site::deployed("many-keys").await;
+    let site = Site::deployed().await;
     let [current, next] = ["current", "next"].map(|id| site.key(id));
     let former = ["1", "2", "3", "4", "5"].map(|id| site.key(id)).join(",");
     site.aws.edit_account(|account| {
@@ -262,7 +266,7 @@ async fn a_sixth_key_of_before_has_no_room_and_another_goes_first() {
 
 #[tokio::test(start_paused = true)]
 async fn a_deployer_who_may_not_read_the_secret_deploys_all_the_same_unless_it_is_not_there() {
-    let site = Site::new("denied");
+    let site = Site::new();
     site.aws.edit_account(|account| {
         let denied = ["GetSecretValue", "GetAccountSettings", "ListChangeSets"];
         account.denied.extend(denied.map(str::to_owned));
@@ -284,7 +288,7 @@ async fn a_deployer_who_may_not_read_the_secret_deploys_all_the_same_unless_it_i
 
 #[tokio::test(start_paused = true)]
 async fn a_deployer_who_may_not_even_ask_for_the_secret_deploys_all_the_same() {
-    let site = Site::new("unasked");
+    let site = Site::new();
     site.aws.edit_account(|account| {
         let denied = ["GetSecretValue", "DescribeSecret"];
         account.denied.extend(denied.map(str::to_owned));
@@ -297,7 +301,7 @@ async fn a_deployer_who_may_not_even_ask_for_the_secret_deploys_all_the_same() {
 
 #[tokio::test(start_paused = true)]
 async fn a_table_is_not_replaced_unless_that_is_said() {
-    let site = Site::deployed("replaces").await;
+    let site = Site::deployed().await;
     for replacement in ["True", "Conditional"] {
         site.would_change(modified("EventsTable", TABLE, replacement));
         let refusal = site.refusal("deploy --release $RELEASE --yes").await;
@@ -315,7 +319,7 @@ async fn a_table_is_not_replaced_unless_that_is_said() {
 
 #[tokio::test(start_paused = true)]
 async fn a_change_set_that_fails_is_told_and_deleted() {
-    let site = Site::deployed("fails-early").await;
+    let site = Site::deployed().await;
     site.aws.edit_account(|account| {
         let failure = "Transform AWS::Serverless-2016-10-31 failed";
         account.change_sets.failure = Some(failure.to_owned());
@@ -330,7 +334,7 @@ async fn a_change_set_that_fails_is_told_and_deleted() {
 
 #[tokio::test(start_paused = true)]
 async fn a_stack_of_something_else_is_never_deployed_over() {
-    let site = Site::deployed("other").await;
+    let site = Site::deployed().await;
     site.aws.edit_account(|account| account.stack_outputs.clear());
     let refusal = site.refusal("deploy --release $RELEASE --yes").await;
     assert!(refusal.contains("is none of this receiver"), "{refusal}");
@@ -339,7 +343,7 @@ async fn a_stack_of_something_else_is_never_deployed_over() {
 
 #[tokio::test(start_paused = true)]
 async fn a_bucket_that_was_named_is_never_made() {
-    let site = Site::new("named");
+    let site = Site::new();
     let line = "deploy --release $RELEASE --yes --artifacts-bucket releases-of-the-bank";
     let refusal = site.refusal(line).await;
     assert!(

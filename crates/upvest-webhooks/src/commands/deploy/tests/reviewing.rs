@@ -6,7 +6,7 @@ use crate::commands::deploy::ask;
 
 #[tokio::test(start_paused = true)]
 async fn a_change_set_whose_answer_is_lost_is_deleted() {
-    let site = Site::deployed("lost-set").await;
+    let site = Site::deployed().await;
     site.aws
         .edit_account(|account| account.change_sets.loses_creation = true);
     let refusal = site.refusal("deploy --release $RELEASE --yes").await;
@@ -18,7 +18,7 @@ async fn a_change_set_whose_answer_is_lost_is_deleted() {
 
 #[tokio::test(start_paused = true)]
 async fn a_change_set_that_is_still_being_made_is_deleted_once_it_is_made() {
-    let site = Site::deployed("being-made").await;
+    let site = Site::deployed().await;
     site.aws
         .edit_account(|account| account.change_sets.undeletable = 5);
     let (done, notes) = noted(&site, &Notify::new(), async || Ok(false)).await;
@@ -34,7 +34,7 @@ async fn a_change_set_that_is_still_being_made_is_deleted_once_it_is_made() {
 
 #[tokio::test(start_paused = true)]
 async fn an_empty_stack_that_stays_is_told_of_however_it_comes_to_that() {
-    let site = Site::new("empty");
+    let site = Site::new();
     let stop = Notify::new();
     let stays = |notes: &[String]| {
         notes
@@ -57,14 +57,14 @@ async fn an_empty_stack_that_stays_is_told_of_however_it_comes_to_that() {
     let (refused, notes) = noted(&site, &stop, async || Ok(true)).await;
     assert!(refused.is_err() && stays(&notes), "{notes:?}");
 
-    let site = Site::deployed("empty").await;
+    let site = Site::deployed().await;
     let (_, notes) = noted(&site, &stop, async || Ok(false)).await;
     assert!(!stays(&notes), "{notes:?}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_tag_that_is_given_leaves_the_others_of_the_stack() {
-    let site = Site::deployed("tags").await;
+    let site = Site::deployed().await;
     let set = |tags: &[(&str, &str)]| {
         let tags = tags.iter();
         let tags = tags.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
@@ -103,7 +103,7 @@ async fn a_tag_that_is_given_leaves_the_others_of_the_stack() {
 
 #[tokio::test(start_paused = true)]
 async fn what_would_change_is_shown_before_it_is_done_without_a_question() {
-    let site = Site::deployed("unasked").await;
+    let site = Site::deployed().await;
     let shown = RefCell::new(Vec::new());
     let take = |progress: Progress<'_>| {
         if let Progress::Note(note) = progress {
@@ -117,7 +117,7 @@ async fn what_would_change_is_shown_before_it_is_done_without_a_question() {
         stop: &Notify::new(),
     };
     let deployment = Deployment {
-        release: site.release.display().to_string(),
+        release: site.release.path().display().to_string(),
         ..Deployment::default()
     };
     let consent = ConsentArgs {
@@ -134,7 +134,7 @@ async fn what_would_change_is_shown_before_it_is_done_without_a_question() {
 
 #[tokio::test(start_paused = true)]
 async fn a_dry_run_shows_what_would_change_in_words_and_changes_nothing() {
-    let site = Site::deployed("dry").await;
+    let site = Site::deployed().await;
     site.would_change(modified("EventsTable", TABLE, "True"));
     let told = site
         .read("deploy --release $RELEASE --dry-run --set LogLevel=DEBUG")
@@ -153,7 +153,7 @@ async fn a_dry_run_shows_what_would_change_in_words_and_changes_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn a_change_set_that_is_not_agreed_to_is_deleted_however_that_ends() {
-    let site = Site::deployed("declined").await;
+    let site = Site::deployed().await;
     let stop = Notify::new();
     let done = answered(&site, &stop, async || Ok(false)).await.unwrap();
     assert_eq!(done["declined"], true);
@@ -170,7 +170,7 @@ async fn a_change_set_that_is_not_agreed_to_is_deleted_however_that_ends() {
 
 #[tokio::test(start_paused = true)]
 async fn a_change_set_of_somebody_else_is_told_of_before_it_is_deleted_with_the_execution() {
-    let site = Site::deployed("others").await;
+    let site = Site::deployed().await;
     site.aws.edit_account(|account| {
         account.change_sets.of_others.insert("of-a-colleague".to_owned());
     });
@@ -192,8 +192,8 @@ fn removed(resource: &'static str, resource_type: &'static str) -> PlannedChange
 }
 
 /// A stack with the policy that is among the examples.
-async fn under_the_policy(name: &str) -> Site {
-    let site = Site::deployed(name).await;
+async fn under_the_policy() -> Site {
+    let site = Site::deployed().await;
     let path = concat!(
         env!("CARGO_MANIFEST_DIR"),
         "/../../infra/examples/stack-policy.json"
@@ -206,7 +206,7 @@ async fn under_the_policy(name: &str) -> Site {
 
 #[tokio::test(start_paused = true)]
 async fn what_the_stacks_policy_denies_is_refused_before_anything_changes() {
-    let site = under_the_policy("policy").await;
+    let site = under_the_policy().await;
     for change in [
         modified("EventsTable", TABLE, "True"),
         removed("SubscriptionsTable", TABLE),
@@ -241,7 +241,7 @@ async fn what_the_stacks_policy_denies_is_refused_before_anything_changes() {
 
 #[tokio::test(start_paused = true)]
 async fn a_policy_that_may_deny_a_change_or_cannot_be_read_is_told_and_stops_nothing() {
-    let site = under_the_policy("policy-perhaps").await;
+    let site = under_the_policy().await;
     let policy = r#"{"Statement": [{"Effect": "Allow", "Action": "Update:Modify", "Resource": "*"}]}"#;
     site.would_change(modified("IngestRole", "AWS::IAM::Role", "Conditional"));
     site.aws
@@ -262,7 +262,7 @@ async fn a_policy_that_may_deny_a_change_or_cannot_be_read_is_told_and_stops_not
 
 #[tokio::test(start_paused = true)]
 async fn a_dry_run_is_told_what_the_stacks_policy_denies() {
-    let site = under_the_policy("policy-dry").await;
+    let site = under_the_policy().await;
     site.would_change(modified("EventsTable", TABLE, "True"));
     let (plan, notes) = rehearsed(&site, Settings::default()).await;
     assert_eq!(plan.changes.len(), 1);

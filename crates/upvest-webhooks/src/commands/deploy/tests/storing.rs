@@ -18,7 +18,7 @@ fn template_of(site: &Site) -> (String, String) {
 
 #[tokio::test(start_paused = true)]
 async fn what_somebody_put_into_the_place_of_a_release_is_not_believed() {
-    let site = Site::deployed("placed").await;
+    let site = Site::deployed().await;
     let (bucket, key) = template_of(&site);
     let genuine = checksum(&site.aws.objects(&bucket)[&key].bytes);
     let put = site.aws.s3().put_object().bucket(&bucket).key(&key);
@@ -33,7 +33,7 @@ async fn what_somebody_put_into_the_place_of_a_release_is_not_believed() {
 
 #[tokio::test(start_paused = true)]
 async fn a_bucket_of_somebody_else_is_used_only_where_that_is_said() {
-    let site = Site::new("sniped");
+    let site = Site::new();
     site.aws.create_bucket("releases");
     site.aws.edit_account(|account| {
         account
@@ -64,7 +64,7 @@ async fn a_bucket_of_somebody_else_is_used_only_where_that_is_said() {
 
 #[tokio::test(start_paused = true)]
 async fn the_accounts_own_bucket_is_never_protected_for_somebody_else() {
-    let site = Site::deployed("own").await;
+    let site = Site::deployed().await;
     let (bucket, _) = template_of(&site);
     site.aws.edit_account(|account| {
         account.bucket_policies.clear();
@@ -77,7 +77,7 @@ async fn the_accounts_own_bucket_is_never_protected_for_somebody_else() {
 
 #[tokio::test(start_paused = true)]
 async fn configure_refuses_a_template_that_somebody_changed_in_the_bucket() {
-    let site = Site::deployed("swapped").await;
+    let site = Site::deployed().await;
     let (bucket, key) = template_of(&site);
     let put = site.aws.s3().put_object().bucket(&bucket).key(&key);
     put.body(b"Resources: {}".to_vec().into()).send().await.unwrap();
@@ -94,7 +94,7 @@ async fn configure_refuses_a_template_that_somebody_changed_in_the_bucket() {
 
 #[tokio::test(start_paused = true)]
 async fn a_nested_template_that_somebody_changed_is_refused_up_to_the_execution() {
-    let site = Site::deployed("nested").await;
+    let site = Site::deployed().await;
     let (bucket, key) = template_of(&site);
     let key = key.replace("template.yaml", "infra/alarms.yaml");
     let swap = async || {
@@ -123,16 +123,20 @@ async fn a_nested_template_that_somebody_changed_is_refused_up_to_the_execution(
 
 #[tokio::test(start_paused = true)]
 async fn a_parameter_that_needs_a_value_is_asked_for_before_anything_is_uploaded() {
-    let site = Site::new("needs");
+    let site = Site::new();
     let with_another = files()[0]
         .1
         .replacen(PLACE, &format!("{PLACE}  Needed:\n    Type: String\n"), 1);
-    std::fs::write(site.release.join("template.yaml"), &with_another).unwrap();
-    let document = std::fs::read(site.release.join(RELEASE_FILE)).unwrap();
+    std::fs::write(site.release.path().join("template.yaml"), &with_another).unwrap();
+    let document = std::fs::read(site.release.path().join(RELEASE_FILE)).unwrap();
     let mut release = Release::parse(&document).unwrap();
     let sum = checksum(with_another.as_bytes());
     release.files.insert("template.yaml".to_owned(), sum);
-    std::fs::write(site.release.join(RELEASE_FILE), release.document().unwrap()).unwrap();
+    std::fs::write(
+        site.release.path().join(RELEASE_FILE),
+        release.document().unwrap(),
+    )
+    .unwrap();
     let refusal = site.refusal("deploy --release $RELEASE --yes").await;
     assert!(refusal.contains("--set Needed=VALUE"), "{refusal}");
     assert_eq!(site.count(Service::S3, "CreateBucket"), 0);
@@ -141,7 +145,7 @@ async fn a_parameter_that_needs_a_value_is_asked_for_before_anything_is_uploaded
 
 #[tokio::test(start_paused = true)]
 async fn the_bucket_for_releases_is_closed_before_anything_is_put_into_it() {
-    let site = Site::new("bucket");
+    let site = Site::new();
     site.run("deploy --release $RELEASE --yes").await.unwrap();
     let calls = site.aws.calls().into_iter();
     let writes: Vec<String> = calls

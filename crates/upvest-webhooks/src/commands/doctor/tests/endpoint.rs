@@ -1,13 +1,15 @@
 //! The URL and the probe that is sent to it.
 
+use tempfile::NamedTempFile;
+
 use super::*;
 
 #[tokio::test]
 async fn a_probe_is_stored_once_however_often_it_is_made() {
     let site = Site::healthy().await;
-    let file = std::env::temp_dir().join(format!("doctor-probe-{}", std::process::id()));
-    webhook_tests::files::write_secret(&file, b"sixteen bytes or more");
-    let line = format!("--probe-key {} --probe-key-id smoke", file.display());
+    let file = NamedTempFile::new().unwrap();
+    webhook_tests::files::write_secret(file.path(), b"sixteen bytes or more");
+    let line = format!("--probe-key {} --probe-key-id smoke", file.path().display());
     let unknown = site.check(&line).await;
     unknown.assert_only(
         "failed",
@@ -24,7 +26,7 @@ async fn a_probe_is_stored_once_however_often_it_is_made() {
         assert_eq!(checked.of("failed"), [], "{}", checked.text);
         assert_eq!(aws.items("events").len(), 1, "{}", checked.text);
     }
-    webhook_tests::files::write_secret(&file, b"quite another secret");
+    webhook_tests::files::write_secret(file.path(), b"quite another secret");
     let other = site.check(&line).await;
     other.assert_only(
         "failed",
@@ -32,7 +34,6 @@ async fn a_probe_is_stored_once_however_often_it_is_made() {
         "another secret",
         "keys import",
     );
-    std::fs::remove_file(&file).unwrap();
 }
 
 #[tokio::test]

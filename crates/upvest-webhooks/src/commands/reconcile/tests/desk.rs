@@ -1,5 +1,6 @@
 //! A stack and the simulated Upvest that it is compared with, and what is said of them.
 
+use tempfile::NamedTempFile;
 use webhook_tests::schemas::fitting;
 
 use super::*;
@@ -13,7 +14,7 @@ pub(super) struct Line {
 /// Holds a world whose receiver has processed all that was delivered.
 pub(super) struct Desk {
     pub(super) world: ConnectedDeployment,
-    pub(super) key_file: PathBuf,
+    pub(super) key_file: NamedTempFile,
 }
 
 /// Holds what a command gave.
@@ -23,14 +24,8 @@ pub(super) struct Outcome {
     pub(super) succeeded: bool,
 }
 
-impl Drop for Desk {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.key_file);
-    }
-}
-
 impl Desk {
-    pub(super) async fn open(name: &str) -> Self {
+    pub(super) async fn open() -> Self {
         let world = ConnectedDeployment::new().await;
         world.know_keys().await;
         world.know_secret("smoke", KEY).await;
@@ -39,8 +34,8 @@ impl Desk {
             ..Subscription::new("s", world.url.parse().unwrap())
         };
         world.simulator.subscribe(subscription).unwrap();
-        let key_file = std::env::temp_dir().join(format!("reconcile-{name}-{}", std::process::id()));
-        webhook_tests::files::write_secret(&key_file, KEY);
+        let key_file = NamedTempFile::new().unwrap();
+        webhook_tests::files::write_secret(key_file.path(), KEY);
         let mut desk = Self { world, key_file };
         desk.adopt();
         desk
@@ -106,7 +101,7 @@ impl Desk {
     pub(super) async fn tell(&self, what: &str) -> Outcome {
         let line = format!(
             "{what} --rate 10000 {REPAIR} {} --reason r",
-            self.key_file.display()
+            self.key_file.path().display()
         );
         self.run(&line).await.unwrap()
     }

@@ -4,7 +4,7 @@ use super::*;
 
 #[tokio::test]
 async fn a_repair_is_told_as_upvest_would_have_and_marked() {
-    let desk = Desk::open("marked").await;
+    let desk = Desk::open().await;
     desk.happen(&[account(), order("o1", 1, "NEW")]).await;
     desk.lose(&[order("o1", 3, "FILLED")]);
     let repaired = desk.repair("orders").await;
@@ -29,7 +29,7 @@ async fn a_repair_is_told_as_upvest_would_have_and_marked() {
 
 #[tokio::test]
 async fn what_was_repaired_is_not_told_again() {
-    let desk = Desk::open("again").await;
+    let desk = Desk::open().await;
     desk.happen(&[account()]).await;
     desk.lose(&[order("o1", 1, "NEW")]);
     desk.repair("orders").await;
@@ -45,7 +45,7 @@ async fn what_was_repaired_is_not_told_again() {
 
 #[tokio::test]
 async fn a_newer_event_of_upvest_wins_over_a_repair_and_an_older_one_does_not() {
-    let desk = Desk::open("newer").await;
+    let desk = Desk::open().await;
     desk.happen(&[account(), order("o1", 1, "NEW"), order("o2", 1, "NEW")])
         .await;
     desk.lose(&[order("o1", 2, "PROCESSING"), order("o2", 2, "PROCESSING")]);
@@ -67,7 +67,7 @@ async fn a_newer_event_of_upvest_wins_over_a_repair_and_an_older_one_does_not() 
 
 #[tokio::test]
 async fn other_content_of_one_version_is_diverged_and_what_upvest_does_not_have_is_extra() {
-    let desk = Desk::open("diverged").await;
+    let desk = Desk::open().await;
     desk.happen(&[
         account(),
         order("o1", 1, "NEW"),
@@ -100,7 +100,7 @@ async fn other_content_of_one_version_is_diverged_and_what_upvest_does_not_have_
 
 #[tokio::test]
 async fn a_stale_part_is_repaired_beside_its_order() {
-    let desk = Desk::open("parts").await;
+    let desk = Desk::open().await;
     desk.happen(&[account(), order("o1", 1, "FILLED"), execution("o1", 2, "FILLED")])
         .await;
     desk.lose(&[execution("o1", 9, "SETTLED")]);
@@ -118,7 +118,7 @@ async fn a_stale_part_is_repaired_beside_its_order() {
 
 #[tokio::test]
 async fn the_checks_of_one_user_are_compared_with_the_user() {
-    let desk = Desk::open("checks").await;
+    let desk = Desk::open().await;
     let user = json!({"id": "u1", "created_at": "2026-01-05T09:00:00Z", "updated_at": "2026-01-05T09:00:00Z",
         "status": "ACTIVE"});
     let check = |status: &str| json!({"id": "c1", "user_id": "u1", "type": "KYC", "status": status});
@@ -146,7 +146,7 @@ async fn the_checks_of_one_user_are_compared_with_the_user() {
 
 #[tokio::test]
 async fn a_repair_ends_all_that_an_event_can_tell_and_is_recorded() {
-    let desk = Desk::open("repair").await;
+    let desk = Desk::open().await;
     desk.happen(&[account(), order("o1", 1, "NEW")]).await;
     desk.lose(&lost());
     let repaired = desk.repair("users orders reports").await;
@@ -169,7 +169,7 @@ async fn a_repair_ends_all_that_an_event_can_tell_and_is_recorded() {
 /// Deliveries that nobody takes are no repair, and can be made again.
 #[tokio::test]
 async fn what_the_stack_did_not_take_is_told_by_the_next_run() {
-    let mut desk = Desk::open("refusing").await;
+    let mut desk = Desk::open().await;
     desk.happen(&[account()]).await;
     desk.lose(&[order("o1", 1, "NEW")]);
     let nobody = "http://127.0.0.1:9/webhooks/upvest";
@@ -190,7 +190,7 @@ async fn what_the_stack_did_not_take_is_told_by_the_next_run() {
 
 #[tokio::test]
 async fn nothing_is_told_with_a_key_that_the_stack_does_not_know_or_without_a_reason() {
-    let desk = Desk::open("key").await;
+    let desk = Desk::open().await;
     let error = desk.run("orders --repair --yes").await.map(drop).unwrap_err();
     assert!(
         error.kind() == operator::ErrorKind::Usage && error.to_string().contains("--reason"),
@@ -207,12 +207,12 @@ async fn nothing_is_told_with_a_key_that_the_stack_does_not_know_or_without_a_re
     );
     let line = format!(
         "orders --repair --reason r --key-id other --key-file {}",
-        desk.key_file.display()
+        desk.key_file.path().display()
     );
     let error = desk.run(&line).await.map(drop).unwrap_err();
     assert!(error.to_string().contains("does not know key other"), "{error}");
-    std::fs::write(&desk.key_file, b"quite another secret").unwrap();
-    let line = format!("orders {REPAIR} {} --reason r", desk.key_file.display());
+    std::fs::write(desk.key_file.path(), b"quite another secret").unwrap();
+    let line = format!("orders {REPAIR} {} --reason r", desk.key_file.path().display());
     let error = desk.run(&line).await.map(drop).unwrap_err();
     assert!(error.to_string().contains("another secret"), "{error}");
     assert!(desk.world.receiver.aws.items("audit").is_empty());

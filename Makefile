@@ -59,6 +59,8 @@ TEST_THREADS ?= $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN))))
 
 # How many deliveries `make simulate` makes, those of the calls before included.
 DELIVERIES ?= 100000
+# Of which seed on, where not of those that it begins with by itself.
+SEED ?=
 
 # The fuzz targets that `make fuzz` runs, one after another, and how long each, in seconds.
 FUZZ ?= signature delivery envelope jwk
@@ -112,9 +114,9 @@ secrets: $(LINT) ## Search what git has, or would take, for secrets (docs/supply
 secrets-allow: $(LINT) ## Write the list of what `make secrets` finds and is none: keys of tests
 	@.tools/lint/bin/python tools/secrets/search.py .tools/lint/bin/kingfisher --allow
 
-simulate: ## Simulate DELIVERIES= in a hostile world, on all cores; goes on where it was stopped
+simulate: ## Simulate DELIVERIES= in a hostile world, on all cores; goes on where it was stopped (SEED= to begin with)
 	$(CARGO) build --locked --workspace --bins
-	@target/debug/simulate --deliveries $(DELIVERIES)
+	@target/debug/simulate --deliveries $(DELIVERIES) $(if $(SEED),--seed $(SEED))
 
 # With the packages that are there already: only ours are compiled anew, so that libFuzzer sees which way an input goes.
 fuzz: ## Run the fuzz targets under libFuzzer (FUZZ=, SECONDS_EACH=); needs a C++ compiler (docs/supply-chain.md)

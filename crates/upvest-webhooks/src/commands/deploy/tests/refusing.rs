@@ -262,6 +262,12 @@ async fn a_sixth_key_of_before_has_no_room_and_another_goes_first() {
         refusal.contains("6 keys of before, and FormerKmsKeyArns takes 5: take one out first"),
         "{refusal}"
     );
+    let four = ["2", "3", "4", "5"].map(|id| site.key(id)).join(",");
+    let taken_out = format!("configure --set FormerKmsKeyArns={four} --yes");
+    site.run(&taken_out).await.unwrap();
+    // Five fit the template's own pattern.
+    let changed = format!("configure --set KmsKeyArn={next} --set FormerKmsKeyArns={four},{current} --yes");
+    site.run(&changed).await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]

@@ -95,7 +95,7 @@ lint-code: $(LINT)
 
 lint-template: $(LINT) $(SAM)
 	.tools/lint/bin/cfn-lint
-	.tools/lint/bin/python tools/handlers.py --check
+	.tools/lint/bin/python tools/handler_permissions.py --check
 	.tools/sam/bin/sam validate
 
 workflows: $(LINT) ## Check the workflows of GitHub: that they can run, and that nobody can misuse them
@@ -173,7 +173,7 @@ release: release-functions release-cli ## Make a release of everything in DIST (
 release-functions: $(SAM) $(CYCLONEDX) ## Build the functions of a release, for ARCHS, and their bills of materials
 	rm -rf $(PARTS)/functions $(PARTS)/sbom
 	for arch in $(ARCHS); do \
-		tools/built.sh $(PARTS)/functions/$$arch || exit 1; \
+		tools/note-build.sh $(PARTS)/functions/$$arch || exit 1; \
 		PATH="$(CURDIR)/.tools/sam/bin:$$PATH" $(CARGO) lambda build --locked --profile $(RELEASE_PROFILE) \
 			--$${arch/_/-} --lambda-dir $(PARTS)/functions/$$arch $(FUNCTIONS:%=--package %) || exit 1; \
 		tools/sbom.sh $(CYCLONEDX) $$arch $(PARTS)/sbom/$$arch || exit 1; \
@@ -183,7 +183,7 @@ release-functions: $(SAM) $(CYCLONEDX) ## Build the functions of a release, for 
 # older than this one, as CloudShell is. But for every processor, and not only for those of Lambda.
 release-cli: $(if $(filter Linux,$(SYSTEM)),$(SAM)) ## Build the command line of a release, for this machine
 	rm -rf $(PARTS)/cli/$(HOST) $(PARTS)/lambda
-	tools/built.sh $(PARTS)/cli/$(HOST)
+	tools/note-build.sh $(PARTS)/cli/$(HOST)
 ifeq ($(SYSTEM),Linux)
 	UPVEST_WEBHOOKS_COMMIT="$$(git rev-parse --short=12 HEAD)" PATH="$(CURDIR)/.tools/sam/bin:$$PATH" \
 		$(CARGO) lambda build --locked --profile $(CLI_PROFILE) --disable-optimizations --lambda-dir $(PARTS)/lambda \

@@ -31,4 +31,4 @@ git -C "$again" checkout --quiet --detach "$commit"
 # changelog has the version was asked the first time.
 env -u CARGO_TARGET_DIR -u CARGO_BUILD_TARGET_DIR -u RUSTFLAGS -u CARGO_ENCODED_RUSTFLAGS -u MAKEFLAGS -u MAKEOVERRIDES -u TAG -u NOTES \
     make --no-print-directory -C "$again" release CYCLONEDX="$cyclonedx" ARCHS="$archs" UNRELEASED=1 DIST=dist
-tools/same.sh "$dist" "$again/dist"
+tools/compare-releases.sh "$dist" "$again/dist"

@@ -406,7 +406,7 @@ fn a_command_line_of_another_version_or_commit_is_in_no_release() {
 #[test]
 fn what_is_built_is_noted_with_version_and_commit() {
     let scratch = Scratch::new();
-    let script = Path::new(ROOT).join("tools/built.sh");
+    let script = Path::new(ROOT).join("tools/note-build.sh");
     let noting = Command::new(script)
         .arg(scratch.0.path().join("part"))
         .status()
@@ -420,7 +420,10 @@ fn what_is_built_is_noted_with_version_and_commit() {
     assert!(commit.is_none_or(|commit| commit.len() == 40), "{noted}");
     let makefile = repository_file("Makefile");
     for folder in ["$(PARTS)/functions/$$arch", "$(PARTS)/cli/$(HOST)"] {
-        assert!(makefile.contains(&format!("tools/built.sh {folder}")), "{folder}");
+        assert!(
+            makefile.contains(&format!("tools/note-build.sh {folder}")),
+            "{folder}"
+        );
     }
 }
 

@@ -38,7 +38,7 @@ impl Repository {
         let scratch = scratch.unwrap();
         let folder = scratch.path();
         fs::create_dir(folder.join("tools")).unwrap();
-        for script in ["tools/reproduce.sh", "tools/same.sh"] {
+        for script in ["tools/reproduce.sh", "tools/compare-releases.sh"] {
             fs::copy(Path::new(ROOT).join(script), folder.join(script)).unwrap();
         }
         fs::write(folder.join("Makefile"), MAKEFILE).unwrap();

@@ -20,7 +20,7 @@ use lambda_runtime::tracing::subscriber::fmt::MakeWriter;
 use lambda_runtime::tracing::subscriber::util::SubscriberInitExt;
 use lambda_runtime::tracing::{Dispatch, Level, Subscriber, subscriber};
 use pipeline::runtime::clock::Clock;
-use pipeline::upvest_api::UpvestAccess;
+use pipeline::upvest_access::UpvestAccess;
 use serde_json::Value;
 use upvest::signature::Headers;
 use upvest_simulator::{Simulator, api};

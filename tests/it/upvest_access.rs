@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use fake_aws::Aws;
-use pipeline::upvest_api::{AccessError, UpvestAccess};
+use pipeline::upvest_access::{AccessError, UpvestAccess};
 use upvest_simulator::Trouble;
 
 use crate::upvest::{SECRET, Upvest, access};

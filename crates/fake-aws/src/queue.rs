@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::message::{SqsError, Submission, check_fifo_id, expired, invalid, md5_of_body, unfit_for_queue};
-use crate::queued::{Accepted, QueueSettings, QueuedMessage};
+use crate::queue_contents::{Accepted, QueueSettings, QueuedMessage};
 use crate::rng::Rng;
 
 const DEDUPLICATION_WINDOW_MS: u64 = 5 * 60 * 1000;

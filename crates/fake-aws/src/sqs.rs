@@ -1,5 +1,6 @@
 //! SQS: the operations of its JSON protocol over queues in memory.
 
+mod replies;
 mod wire;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,10 +11,10 @@ use serde_json::{Value, json};
 use crate::addresses::{queue_arn, queue_url};
 use crate::message::{MAX_BYTES, SqsError, Submission, invalid};
 use crate::queue::{Misbehaviour, Queue, Receive};
-use crate::queued::{QueueSettings, QueuedMessage};
+use crate::queue_contents::{QueueSettings, QueuedMessage};
 use crate::reply::Reply;
 use crate::rng::Rng;
-use crate::sqs_replies::{accepted_as_json, received_as_json};
+use crate::sqs::replies::{accepted_as_json, received_as_json};
 use crate::wire::Request;
 
 use wire::{check_batch, read, refusal, text};

@@ -34,7 +34,6 @@
 //! ```
 
 mod account;
-mod archive;
 mod arns;
 mod artifacts;
 mod change_set;
@@ -46,6 +45,7 @@ mod nested;
 mod network;
 mod parameters;
 mod present;
+mod release_source;
 mod settings;
 mod signing;
 mod stack_policy;
@@ -64,12 +64,12 @@ pub use configure::{Configuration, StackParameter, StackParameters, configure, p
 pub use nested::NESTED_TEMPLATES;
 pub use settings::{Settings, tags};
 
-use self::archive::Source;
 use self::artifacts::Store;
 use self::change_set::{Request, review_and_execute};
 use self::nested::NestedTemplates;
 use self::parameters::{ARTIFACTS_BUCKET, ARTIFACTS_PREFIX, Definitions};
 use self::present::Present;
+use self::release_source::Source;
 use crate::error::{Error, Result};
 use crate::release::Release;
 use crate::repair::Ending;

@@ -265,11 +265,11 @@ impl From<upvest_api::Error> for Error {
     }
 }
 
-impl From<pipeline::upvest_api::AccessError> for Error {
+impl From<pipeline::upvest_access::AccessError> for Error {
     /// Keeps what Upvest itself said where [`Error::find`] looks for it: it prints as that, so its source skips it.
-    fn from(error: pipeline::upvest_api::AccessError) -> Self {
+    fn from(error: pipeline::upvest_access::AccessError) -> Self {
         match error {
-            pipeline::upvest_api::AccessError::Upvest(error) => error.into(),
+            pipeline::upvest_access::AccessError::Upvest(error) => error.into(),
             error => Self::caused_by(error),
         }
     }

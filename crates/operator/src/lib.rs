@@ -53,7 +53,6 @@
 pub mod archive;
 pub mod audit;
 pub mod cost;
-pub mod credentials;
 pub mod deploy;
 pub mod dlq;
 pub mod doctor;
@@ -65,6 +64,7 @@ pub mod events;
 pub mod explain;
 pub mod find;
 pub mod fold;
+pub mod hidden_headers;
 pub mod key_file;
 pub mod keys;
 pub mod listen;

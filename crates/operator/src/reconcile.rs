@@ -1,7 +1,7 @@
 //! What the stack has of entities beside what Upvest's API says, and events for what no event told.
 
 mod compare;
-mod comparison;
+mod difference;
 mod event;
 mod object;
 mod ours;
@@ -9,7 +9,7 @@ mod reader;
 mod repair;
 mod report;
 
-pub use compare::Kind;
-pub use comparison::{Scope, compare};
+pub use compare::{Scope, compare};
+pub use difference::Kind;
 pub use repair::repair;
 pub use report::{CategoryReport, Difference, Reconciliation, RepairReport};

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use pipeline::upvest_api::read_secret;
+use pipeline::upvest_access::read_secret;
 use secrecy::{ExposeSecret, SecretString};
 use upvest_api::{Client, Credentials, CredentialsError, Environment};
 
@@ -56,7 +56,7 @@ impl UpvestAccount {
         let document = read_secret(&secrets, secret).await?;
         let credentials = self
             .credentials(stacks, &document)
-            .map_err(pipeline::upvest_api::AccessError::from)?;
+            .map_err(pipeline::upvest_access::AccessError::from)?;
         Ok(Client::new(credentials)?)
     }
 

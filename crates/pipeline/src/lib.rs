@@ -7,7 +7,7 @@
 //! | [`processor`] | what all domain processors have in common: fold, act, publish |
 //! | [`actions`] | what the user's own code implements |
 //! | [`runtime`] | AWS clients, configuration, clock, log, metrics, traces |
-//! | [`verification`], [`key_refresh`], [`upvest_api`] | finding a delivery's key, fetching keys, the API client of a function |
+//! | [`verification`], [`key_refresh`], [`upvest_access`] | finding a delivery's key, fetching keys, the API client of a function |
 //! | [`policy`] | what is done about what is proven and yet doubtful: flag, or refuse |
 //! | [`environment`] | which of Upvest's environments a stack receives from |
 //! | [`sending_on`] | sending deliveries on that waited in quarantine for their key |
@@ -25,5 +25,5 @@ pub mod queues;
 pub mod runtime;
 pub mod sending_on;
 pub mod stores;
-pub mod upvest_api;
+pub mod upvest_access;
 pub mod verification;

@@ -3,11 +3,11 @@
 //! [`App`] is the state, which keys and news change and nothing else; the view draws it; the edge alone knows the terminal, and
 //! reads what keys ask for.
 
-mod edge;
+mod event_loop;
 mod model;
 mod view;
 
-pub(crate) use self::edge::{Desk, run};
+pub(crate) use self::event_loop::{Desk, run};
 #[cfg(test)]
 pub(crate) use self::model::Command;
 pub(crate) use self::model::{App, News, Posting, Setting};

@@ -59,15 +59,15 @@ mod origin;
 mod own_id;
 mod request;
 #[cfg(test)]
-mod rfc9421;
+mod rfc9421_vectors;
 mod search;
-mod signing;
+mod signing_key;
 mod unsigned;
 mod unverified;
-mod upvest_proxy;
+mod upvest_signer;
 mod value;
 mod verified;
-mod verifying;
+mod verifying_key;
 
 use std::fmt;
 use std::str::FromStr;
@@ -84,11 +84,11 @@ pub use jwk::{Jwk, JwkError};
 pub use options::{SignError, SignatureHeaders, SignatureOptions};
 pub use origin::{Origin, OriginError};
 pub use request::SignedRequest;
-pub use signing::SigningKey;
+pub use signing_key::SigningKey;
 pub use unsigned::{NONCE_DIGITS, SIGNATURE_LIFETIME, UnsignedDelivery};
 pub use unverified::UnverifiedDelivery;
 pub use verified::Verified;
-pub use verifying::{KeyError, VerifyingKey};
+pub use verifying_key::{KeyError, VerifyingKey};
 
 /// Bounds each of the headers `signature-input`, `signature`, `digest` and `content-digest`, in bytes.
 ///

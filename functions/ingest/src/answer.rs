@@ -6,7 +6,7 @@ use lambda_http::http::HeaderValue;
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::guard::MalformedError;
+use crate::gateway_event::MalformedError;
 
 /// Says what a request is answered with. Upvest takes 200 alone for success.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -21,11 +21,11 @@ use pipeline::runtime::metrics;
 use uuid::Uuid;
 
 mod answer;
-mod guard;
+mod gateway_event;
 mod source;
 
 use answer::Answer;
-pub use guard::GatewayEvent;
+pub use gateway_event::GatewayEvent;
 pub use source::{AllowList, SourcePolicy};
 
 /// Says what the function is configured to do.

@@ -21,7 +21,7 @@ use pipeline::sending_on::Waiting;
 use pipeline::stores::archive::Archive;
 use pipeline::stores::audit::AuditLog;
 use pipeline::stores::keys::{KeysTable, PinnedKeys};
-use pipeline::upvest_api::UpvestAccess;
+use pipeline::upvest_access::UpvestAccess;
 use serde_json::{Value, json};
 use upvest_api::{Options, VerifyKeys};
 

@@ -8,7 +8,7 @@ use futures_util::FutureExt;
 use jiff::Timestamp;
 use pipeline::error::ErrorChain;
 use pipeline::runtime::cloudformation::{Request, Status};
-use pipeline::upvest_api::UpvestAccess;
+use pipeline::upvest_access::UpvestAccess;
 use tokio::time::timeout;
 use upvest_api::{Deletion, NewWebhook, ResourceId, Webhook};
 

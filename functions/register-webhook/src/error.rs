@@ -4,7 +4,7 @@ use lambda_runtime::Diagnostic;
 use pipeline::error::ErrorChain;
 use pipeline::runtime::cloudformation::AnswerError;
 use pipeline::runtime::config::ConfigError;
-use pipeline::upvest_api::AccessError;
+use pipeline::upvest_access::AccessError;
 
 /// Says why the subscription is not as it is to be. No text holds a secret or CloudFormation's URL.
 #[derive(Debug, thiserror::Error)]

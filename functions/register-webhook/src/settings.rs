@@ -6,7 +6,7 @@ use std::time::Duration;
 use aws_config::SdkConfig;
 use pipeline::runtime::clock::Clock;
 use pipeline::runtime::config::{ConfigError, Lookup};
-use pipeline::upvest_api::UpvestAccess;
+use pipeline::upvest_access::UpvestAccess;
 use upvest_api::{Delay, NewWebhook, Options, PackageSize, Url, WebhookConfig};
 
 const DELAY: &str = "WEBHOOK_DELAY";

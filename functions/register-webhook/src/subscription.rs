@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use pipeline::error::ErrorChain;
 use pipeline::stores::subscriptions::Subscriptions;
-use pipeline::upvest_api::{AccessError, UpvestAccess};
+use pipeline::upvest_access::{AccessError, UpvestAccess};
 use sha2::{Digest, Sha256};
 use tokio::time::{Instant, sleep};
 use upvest_api::{Deletion, NewWebhook, ResourceId, TestOutcome, Url, Webhook, WebhookChange};

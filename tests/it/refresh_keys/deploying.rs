@@ -2,7 +2,7 @@
 
 use pipeline::runtime::clock::Clock;
 use pipeline::runtime::config::ConfigError;
-use pipeline::upvest_api::UpvestAccess;
+use pipeline::upvest_access::UpvestAccess;
 
 use super::*;
 

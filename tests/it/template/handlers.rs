@@ -1,7 +1,7 @@
 //! What CloudFormation asks of AWS for the resources of the stack, and the role that it asks with.
 //!
 //! The emulator makes resources without asking IAM, so that a deployment on it proves nothing of the role. AWS's schema of
-//! each resource type names the permissions of its handlers; `tools/handlers.py` writes them into `handlers.json`, from the
+//! each resource type names the permissions of its handlers; `tools/handler_permissions.py` writes them into `handlers.json`, from the
 //! schemas that cfn-lint has. Each of them is allowed to the role, or is left out here with the reason.
 
 use std::collections::BTreeSet;
@@ -246,7 +246,7 @@ const REFUSED: [&str; 18] = [
 /// The templates of the stack and of those in it.
 const TEMPLATES: [&str; 3] = ["template.yaml", "infra/alarms.yaml", "infra/dashboard.yaml"];
 
-/// The list that `tools/handlers.py` writes.
+/// The list that `tools/handler_permissions.py` writes.
 pub(super) fn handlers() -> Value {
     let list = repository_file("tests/it/template/handlers.json");
     serde_json::from_str(&list).expect("the list is JSON")
@@ -289,7 +289,11 @@ fn the_role_may_do_all_that_cloudformation_does_for_the_resources_of_the_stack()
     let handlers = handlers();
     let known = handlers.as_object().expect("the list is a map").keys();
     let known: BTreeSet<&str> = known.map(String::as_str).collect();
-    assert_eq!(types(&templates), known, "tools/handlers.py writes the list");
+    assert_eq!(
+        types(&templates),
+        known,
+        "tools/handler_permissions.py writes the list"
+    );
 
     let role = Template::read_file(SERVICE_ROLE);
     let allowed = actions(&of_the_service_role(&role));

@@ -13,7 +13,7 @@ use operator::upvest_account::UpvestAccount;
 use pipeline::key_refresh::plan;
 use pipeline::runtime::clock::Clock;
 use pipeline::stores::keys::{KeysTable, PinnedKeys};
-use pipeline::upvest_api::AccessError;
+use pipeline::upvest_access::AccessError;
 use tokio::sync::{Mutex, mpsc, oneshot};
 use upvest_simulator::{Simulator, Trouble, api};
 

@@ -1,4 +1,4 @@
-//! What the parts of a release were built of. It is noted beside them when they are built (`tools/built.sh`), because the
+//! What the parts of a release were built of. It is noted beside them when they are built (`tools/note-build.sh`), because the
 //! repository may be another one when they are packaged.
 
 use std::collections::BTreeSet;

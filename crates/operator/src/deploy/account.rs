@@ -6,7 +6,7 @@ use aws_sdk_lambda::types::AccountLimit;
 use aws_sdk_secretsmanager::Client as Secrets;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use pipeline::error::{AwsError, ErrorChain};
-use pipeline::upvest_api::read_secret;
+use pipeline::upvest_access::read_secret;
 use secrecy::ExposeSecret;
 use upvest_api::Credentials;
 

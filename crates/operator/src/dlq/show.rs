@@ -11,8 +11,8 @@ use serde::Serialize;
 use super::message::{About, Message};
 use super::queue::DeadLetterQueue;
 use super::sweep::look;
-use crate::credentials::hide_in_request;
 use crate::error::{Error, Result};
+use crate::hidden_headers::hide_in_request;
 use crate::reporter::Reporter;
 use crate::stack::{Queue, Stack};
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use pipeline::error::{AwsError, ErrorChain};
-use pipeline::upvest_api::AccessError;
+use pipeline::upvest_access::AccessError;
 
 use super::finding::{Area, AreaFinding, Finding};
 use crate::error::{Error, ErrorKind};

@@ -4,7 +4,7 @@ use pipeline::error::ErrorChain;
 use pipeline::key_refresh::{self, Changes, RefreshError};
 use pipeline::sending_on::{SendOnError, Waiting};
 use pipeline::stores::keys::KeysTable;
-use pipeline::upvest_api::AccessError;
+use pipeline::upvest_access::AccessError;
 use serde::Serialize;
 use serde_json::json;
 use upvest_api::Client;

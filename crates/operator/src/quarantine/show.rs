@@ -13,8 +13,8 @@ use uuid::Uuid;
 
 use super::outlook::{Outlook, Reverifier};
 use super::selection::read;
-use crate::credentials::{hide_in_base, hide_in_request};
 use crate::error::{Error, Result};
+use crate::hidden_headers::{hide_in_base, hide_in_request};
 use crate::stack::{self, Stack};
 
 /// Shows a delivery of which something is in quarantine.

@@ -1,170 +1,280 @@
-//! One object as the stack has it, beside the same object at Upvest.
+//! Finding the differences: what Upvest lists is looked up here, and what is here and was not listed is read there.
 
-use std::fmt;
-use std::str::FromStr;
+use std::collections::HashSet;
 
-use jiff::Timestamp;
-use serde::Serialize;
-use serde_json::Value;
-use upvest::category::Category;
-use upvest::decimal::Decimal;
+use futures_util::future::join_all;
+use jiff::SignedDuration;
+use pipeline::error::ErrorChain;
+use pipeline::stores::entities::Entities;
+use upvest::category::{CATEGORIES, Category};
+use upvest::{Domain, EntityKey};
+use upvest_api::{Client, Fetched, Listing, Resource, ResourceId, why_unreadable};
 
-/// Says how an object of the stack differs from the one at Upvest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Kind {
-    /// Upvest has the object, and we do not.
-    Missing,
-    /// Upvest has a newer version, by `updated_at`, or else by the rank of the status.
-    Stale,
-    /// Both have the same version, with other content.
-    Diverged,
-    /// We have the object, and Upvest does not.
-    Extra,
+use super::difference::{Kind, changed_at, difference};
+use super::event::{self, key_of};
+use super::object::{id_of, member_within, parsed, parts_of, status};
+use super::ours::{Ours, parts_and_whole};
+use super::reader::Reader;
+use super::report::{CategoryReport, Difference, Reconciliation};
+use crate::error::{Error, Result};
+use crate::records::Records;
+use crate::repair::Throttle;
+use crate::stack::Stack;
+
+/// Says how many entities are read from the table at the same time.
+const AT_A_TIME: usize = 16;
+
+/// Says what of the stack to compare with Upvest.
+#[derive(Debug, Clone)]
+pub struct Scope {
+    /// Names the domains of which every entity is compared.
+    pub domains: Vec<Domain>,
+    /// Names single entities that are compared, each with the parts that Upvest lists apart from it.
+    pub entities: Vec<EntityKey>,
+    /// Says how lately a thing must have changed at Upvest to be left alone: its events may be on their way.
+    pub grace: SignedDuration,
 }
 
-impl fmt::Display for Kind {
-    /// Writes the name that the JSON has.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.serialize(f)
-    }
+/// Compares what the stack has with what Upvest's API says, and changes nothing.
+///
+/// # Errors
+///
+/// [`Error`] when the stack cannot be read, or an entity that is named cannot be compared. That Upvest refuses to list a
+/// category is in that category's report.
+pub async fn compare(
+    stack: &Stack,
+    client: &Client,
+    scope: &Scope,
+    per_second: f64,
+) -> Result<Reconciliation> {
+    let mut comparison = Comparison {
+        entities: stack.entities()?,
+        records: Records::of(stack)?,
+        reader: Reader {
+            client,
+            throttle: Throttle::new(per_second),
+        },
+        grace: scope.grace,
+        found: Reconciliation {
+            dry_run: true,
+            ..Reconciliation::default()
+        },
+    };
+    comparison.run(scope).await?;
+    Ok(comparison.found)
 }
 
-/// Compares an object as we have it with the one at Upvest: who is right, and the fields in which they differ. `None` when
-/// there is nothing to repair: they say the same in all fields that both have, or ours is newer. `elsewhere` is a member
-/// that is kept apart from the object.
-pub(super) fn difference(
-    category: &Category,
-    ours: &Value,
-    theirs: &Value,
-    elsewhere: Option<&str>,
-) -> Option<(Kind, Vec<String>)> {
-    let mut fields = Vec::new();
-    differences(ours, theirs, "", &mut fields);
-    fields.retain(|field| {
-        let member = field.split(['.', '[']).next();
-        field != "updated_at" && (elsewhere.is_none() || member != elsewhere)
-    });
-    if fields.is_empty() {
-        return None;
-    }
-    let kind = match (time(ours, "updated_at"), time(theirs, "updated_at")) {
-        (Some(ours), Some(theirs)) if theirs > ours => Kind::Stale,
-        (Some(ours), Some(theirs)) if theirs < ours => return None,
-        (Some(_), Some(_)) => Kind::Diverged,
-        _ => {
-            let rank = |object: &Value| category.status_rank(object["status"].as_str().unwrap_or_default());
-            match (rank(ours), rank(theirs)) {
-                (Some(ours), Some(theirs)) if theirs > ours => Kind::Stale,
-                _ => Kind::Diverged,
+/// Holds what one comparison reads from, and what was found so far.
+struct Comparison<'c> {
+    entities: Entities,
+    records: Records,
+    reader: Reader<'c>,
+    grace: SignedDuration,
+    found: Reconciliation,
+}
+
+impl Comparison<'_> {
+    /// Compares what the scope names. What Upvest refuses for one category keeps no other from being compared.
+    async fn run(&mut self, scope: &Scope) -> Result<()> {
+        for entity in &scope.entities {
+            self.one(entity).await?;
+        }
+        let named = |category: &&Category| category.is_whole() && scope.domains.contains(&category.domain);
+        for category in CATEGORIES.iter().filter(named) {
+            let Some(resource) = Resource::of(category.name) else {
+                self.report(category).unreadable = Some(why_unreadable(category.name));
+                continue;
+            };
+            self.report(category);
+            match self.all(category, resource).await {
+                Err(error) if error.find::<upvest_api::Error>().is_some() => {
+                    let hint = error.hint().map(|hint| format!(" ({hint})")).unwrap_or_default();
+                    self.report(category).error = Some(format!("{}{hint}", ErrorChain(&error)));
+                }
+                result => result?,
             }
         }
-    };
-    Some((kind, fields))
-}
+        Ok(())
+    }
 
-/// Reads when an object last changed: `updated_at`, or else `created_at`.
-pub(super) fn changed_at(object: &Value) -> Option<Timestamp> {
-    time(object, "updated_at").or_else(|| time(object, "created_at"))
-}
+    /// Compares what Upvest lists of a category, then each entity of the table that the list left out.
+    async fn all(&mut self, category: &'static Category, resource: &'static Resource) -> Result<()> {
+        let mut seen = HashSet::new();
+        if let Some(mut walk) = self.reader.walk(resource).await? {
+            while let Some(page) = self.reader.next(&mut walk).await? {
+                seen.extend(self.page(category, &page).await?);
+            }
+        }
+        // Without a path of its own an object cannot be read by its id, so what was not listed stays unknown.
+        if !resource.has_path() {
+            return Ok(());
+        }
+        for entity in self.entities.keys_of_type(category.entity).await? {
+            if !seen.contains(&entity) {
+                self.unlisted(category, resource, &entity).await?;
+            }
+        }
+        Ok(())
+    }
 
-fn time(object: &Value, member: &str) -> Option<Timestamp> {
-    object.get(member)?.as_str()?.parse().ok()
-}
-
-/// Collects the paths at which two values differ, in what both have.
-fn differences(ours: &Value, theirs: &Value, path: &str, found: &mut Vec<String>) {
-    match (ours, theirs) {
-        (Value::Object(ours), Value::Object(theirs)) => {
-            for (name, ours) in ours {
-                if let Some(theirs) = theirs.get(name) {
-                    let dot = if path.is_empty() { "" } else { "." };
-                    differences(ours, theirs, &format!("{path}{dot}{name}"), found);
+    /// Compares one entity, with its parts.
+    async fn one(&mut self, entity: &EntityKey) -> Result<()> {
+        let refused = |why| Error::usage(format!("{entity} cannot be compared: {why}"));
+        let category = upvest::category::of(&format!("{}.", entity.entity_type()));
+        let resource = Resource::of(category.name).filter(|resource| resource.has_path());
+        let resource = resource
+            .ok_or_else(|| refused("Upvest does not give out such an object by its id; name its domain"))?;
+        let id = resource_id(entity).ok_or_else(|| refused("entities are written TYPE#ID"))?;
+        self.report(category);
+        if !self.unlisted(category, resource, entity).await? {
+            return Err(refused("neither Upvest nor the stack has it"));
+        }
+        for part in parts_of(category) {
+            let Some(resource) = Resource::of(part.name) else {
+                continue;
+            };
+            if matches!(resource.listing, Listing::Each { .. }) {
+                let mut walk = self.reader.walk_of(resource, id.clone());
+                while let Some(page) = self.reader.next(&mut walk).await? {
+                    self.page(part, &page).await?;
                 }
             }
         }
-        (Value::Array(ours), Value::Array(theirs)) if ours.len() == theirs.len() => {
-            for (index, (ours, theirs)) in ours.iter().zip(theirs).enumerate() {
-                differences(ours, theirs, &format!("{path}[{index}]"), found);
+        Ok(())
+    }
+
+    /// Compares an entity that no list has shown; says whether it is at Upvest or here.
+    async fn unlisted(
+        &mut self,
+        category: &'static Category,
+        resource: &Resource,
+        entity: &EntityKey,
+    ) -> Result<bool> {
+        let Some(id) = resource_id(entity) else {
+            return Ok(false);
+        };
+        if let Some(fetched) = self.reader.read(resource, &id).await? {
+            self.page(category, &[fetched]).await?;
+            return Ok(true);
+        }
+        let Some(stored) = self.entities.load(entity).await? else {
+            return Ok(false);
+        };
+        // Without a snapshot there is nothing that Upvest was said to have.
+        let Some(newest) = stored.projection.newest else {
+            return Ok(true);
+        };
+        let object = self.records.object_of(&newest.occurred.event_id).await?;
+        self.report(category).compared += 1;
+        self.add(Difference {
+            entity: entity.to_string(),
+            category: category.name,
+            id: id.to_string(),
+            kind: Kind::Extra,
+            fields: Vec::new(),
+            ours: object.ok().and_then(|object| status(&parsed(object.get()))),
+            theirs: None,
+            repair: None,
+        });
+        Ok(true)
+    }
+
+    /// Compares objects of a category, and what is within them; gives back their entities.
+    async fn page(&mut self, category: &'static Category, page: &[Fetched]) -> Result<Vec<EntityKey>> {
+        let mut entities = Vec::new();
+        for chunk in page.chunks(AT_A_TIME) {
+            let keys: Vec<_> = chunk.iter().map(|fetched| key_of(category, fetched)).collect();
+            let table = &self.entities;
+            let loaded = join_all(keys.iter().map(async |key| match key {
+                Some(key) => table.load(key).await,
+                None => Ok(None),
+            }));
+            let loaded = loaded.await;
+            for ((fetched, key), stored) in chunk.iter().zip(keys).zip(loaded) {
+                let Some(key) = key else {
+                    self.report(category).unusable += 1;
+                    continue;
+                };
+                let projection = stored?.map(|stored| stored.projection);
+                let objects = parts_and_whole(category, &key, fetched);
+                let ours = Ours::read(&self.records, &objects, projection.as_ref()).await?;
+                for (category, fetched) in objects {
+                    self.compare(category, &key, &fetched, &ours);
+                }
+                entities.push(key);
             }
         }
-        _ if is_same(ours, theirs) => {}
-        _ => found.push(path.to_owned()),
+        Ok(entities)
+    }
+
+    fn compare(&mut self, category: &'static Category, entity: &EntityKey, fetched: &Fetched, ours: &Ours) {
+        self.report(category).compared += 1;
+        let theirs = parsed(fetched.object.get());
+        let id = id_of(&fetched.object).map(String::from).unwrap_or_default();
+        let place = ours.places.get(&(category.name, id.clone()));
+        let object = place.map(|occurred| ours.objects.get(&occurred.event_id));
+        let own = match object {
+            None => None,
+            Some(Some(Ok(object))) => Some(parsed(object.get())),
+            // Neither the log nor the archive has what we were told.
+            Some(_) => {
+                self.report(category).unusable += 1;
+                return;
+            }
+        };
+        let elsewhere = member_within(category).map(|(_, member)| member);
+        let differs = match &own {
+            None => Some((Kind::Missing, Vec::new())),
+            Some(own) => difference(category, own, &theirs, elsewhere),
+        };
+        let Some((kind, fields)) = differs else { return };
+        // What says no time of its own, like a position, is as old as the event that told us of it last.
+        let changed = changed_at(&theirs).or_else(|| Some(place?.created_at.timestamp()));
+        // The answer's date has whole seconds, so that its age may be negative.
+        let is_young = |changed| fetched.at.duration_since(changed) < self.grace;
+        if !self.grace.is_zero() && changed.is_some_and(is_young) {
+            self.report(category).recent += 1;
+            return;
+        }
+        let (own, theirs) = (own.as_ref().and_then(status), status(&theirs));
+        let event_type = event::type_for(category, kind, own.as_deref(), theirs.as_deref());
+        self.add(Difference {
+            entity: entity.to_string(),
+            category: category.name,
+            id,
+            kind,
+            fields,
+            ours: own,
+            theirs,
+            repair: Some((event_type, fetched.clone())),
+        });
+    }
+
+    fn add(&mut self, difference: Difference) {
+        let mut reports = self.found.categories.iter_mut();
+        if let Some(report) = reports.find(|report| report.category == difference.category) {
+            *report.count(difference.kind) += 1;
+        }
+        self.found.differences.push(difference);
+    }
+
+    /// Finds the report on a category, which begins when it is first asked for.
+    fn report(&mut self, category: &Category) -> &mut CategoryReport {
+        let reports = &mut self.found.categories;
+        let at = reports.iter().position(|report| report.category == category.name);
+        let at = at.unwrap_or_else(|| {
+            reports.push(CategoryReport {
+                category: category.name,
+                domain: category.domain.name(),
+                ..CategoryReport::default()
+            });
+            reports.len() - 1
+        });
+        &mut reports[at]
     }
 }
 
-/// Tells whether two values mean the same: Upvest writes one time with fractions of any width, and one amount with any zeros. An
-/// empty text stands for an absent value, as Upvest's specification has it of limit prices and references.
-fn is_same(ours: &Value, theirs: &Value) -> bool {
-    let is_absent = |value: &Value| value.is_null() || value.as_str() == Some("");
-    if ours == theirs || (is_absent(ours) && is_absent(theirs)) {
-        return true;
-    }
-    let (Some(ours), Some(theirs)) = (ours.as_str(), theirs.as_str()) else {
-        return false;
-    };
-    is_same_as::<Timestamp>(ours, theirs) || is_same_as::<Decimal>(ours, theirs)
-}
-
-/// Tells whether two texts write one value of a type.
-fn is_same_as<T: FromStr + PartialEq>(ours: &str, theirs: &str) -> bool {
-    matches!((ours.parse::<T>(), theirs.parse::<T>()), (Ok(ours), Ok(theirs)) if ours == theirs)
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    fn order(ours: Value, theirs: Value) -> Option<(Kind, Vec<String>)> {
-        let category = upvest::category::of("ORDER.NEW");
-        difference(category, &ours, &theirs, Some("executions"))
-    }
-
-    #[test]
-    fn the_newer_version_decides_who_is_right() {
-        let at = |second: u8, status: &str| json!({"id": "o", "updated_at": format!("2026-01-05T09:30:{second:02}Z"), "status": status});
-        let status = vec!["status".to_owned()];
-        assert_eq!(
-            order(at(1, "NEW"), at(2, "FILLED")),
-            Some((Kind::Stale, status.clone()))
-        );
-        assert_eq!(
-            order(at(1, "NEW"), at(1, "FILLED")),
-            Some((Kind::Diverged, status))
-        );
-        assert_eq!(order(at(2, "FILLED"), at(1, "NEW")), None);
-        assert_eq!(
-            order(at(1, "NEW"), at(2, "NEW")),
-            None,
-            "a new time alone is no change"
-        );
-    }
-
-    #[test]
-    fn without_a_version_the_lifecycle_decides() {
-        let with = |status: &str| json!({"id": "o", "status": status});
-        let kind = |ours, theirs| order(with(ours), with(theirs)).map(|(kind, _)| kind);
-        assert_eq!(kind("NEW", "FILLED"), Some(Kind::Stale));
-        assert_eq!(kind("FILLED", "NEW"), Some(Kind::Diverged));
-        assert_eq!(kind("FILLED", "NOVEL"), Some(Kind::Diverged));
-        assert_eq!(kind("FILLED", "FILLED"), None);
-    }
-
-    #[test]
-    fn only_what_both_have_is_compared_and_by_what_it_means() {
-        let ours = json!({"a": "1.50", "t": "2026-01-05T09:30:00.00Z", "empty": "", "old": 1, "l": [{"x": "1"}],
-                          "executions": [{"status": "FILLED"}]});
-        let theirs = json!({"a": "1.5", "t": "2026-01-05T09:30:00Z", "empty": null, "new": 2, "l": [{"x": "1.0"}],
-                            "executions": [{"status": "SETTLED"}]});
-        assert_eq!(order(ours, theirs), None);
-        let ours = json!({"l": [{"x": "1", "y": "a"}], "o": {"p": 1}, "m": [1]});
-        let theirs = json!({"l": [{"x": "2", "y": "a"}], "o": {"p": 2}, "m": [1, 2]});
-        let (kind, fields) = order(ours, theirs).unwrap();
-        assert_eq!(
-            (kind, fields.join(" ")),
-            (Kind::Diverged, "l[0].x m o.p".to_owned())
-        );
-    }
+/// Reads the id at Upvest of an entity that is written TYPE#ID.
+fn resource_id(entity: &EntityKey) -> Option<ResourceId> {
+    entity.as_str().split_once('#')?.1.parse().ok()
 }

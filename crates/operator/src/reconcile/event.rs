@@ -8,7 +8,7 @@ use upvest::{EntityKey, Event};
 use upvest_api::Fetched;
 use uuid::Uuid;
 
-use super::compare::Kind;
+use super::difference::Kind;
 
 /// Shapes an event in Upvest's form, with the mark that it is not Upvest's own.
 #[derive(Serialize)]

@@ -12,7 +12,7 @@ use upvest::signature::SigningKey;
 use upvest_api::Client;
 use uuid::Uuid;
 
-use super::comparison::{Scope, compare};
+use super::compare::{Scope, compare};
 use super::event;
 use super::report::{Reconciliation, RepairReport};
 use crate::error::{Error, Result};

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use upvest_api::Fetched;
 use uuid::Uuid;
 
-use super::compare::Kind;
+use super::difference::Kind;
 
 /// Says what differs between the stack and Upvest, and what the stack was told about it.
 #[derive(Debug, Default, Serialize)]

@@ -6,7 +6,7 @@ use crate::error::{AwsError, ErrorChain};
 use crate::runtime::cloudformation::AnswerError;
 use crate::runtime::config::ConfigError;
 use crate::sending_on::SendOnError;
-use crate::upvest_api::AccessError;
+use crate::upvest_access::AccessError;
 
 /// Says why keys were not refreshed. What the table holds stays as it is.
 #[derive(Debug, thiserror::Error)]

@@ -8,7 +8,7 @@ use sfv::{Dictionary, FieldType, Key, List, ListEntry, Parser};
 
 use super::component::{Component, Kind, Reading};
 use super::fields::top_level;
-use super::upvest_proxy::{Normalised, normalise};
+use super::upvest_signer::{Normalised, normalise};
 use super::{DigestHeader, Origin, SignedRequest, VerifyError};
 
 /// Chooses how values are read that on their way may not have stayed what was signed.

@@ -2,7 +2,7 @@
 
 use pipeline::actions::ActionError;
 use pipeline::error::AwsError;
-use pipeline::upvest_api::AccessError;
+use pipeline::upvest_access::AccessError;
 use upvest_api::Error;
 
 /// Gives the HTTP status by which Upvest refuses credentials, which say nothing about the report.

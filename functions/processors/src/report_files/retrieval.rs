@@ -13,7 +13,7 @@ use pipeline::actions::{Change, ConfigError, Setup};
 use pipeline::error::AwsError;
 use pipeline::runtime::aws::CountRequests;
 use pipeline::runtime::clock::Clock;
-use pipeline::upvest_api::{AccessError, UpvestAccess};
+use pipeline::upvest_access::{AccessError, UpvestAccess};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 use upvest_api::{Download, Error, Options};

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Refuses a tag that is not that of the version in Cargo.toml, or of a release of one's own of it, or that the changelog lacks.
-# Usage: tools/version.sh TAG
+# Usage: tools/check-tag.sh TAG
 set -euo pipefail
 tag=$1
 cd "$(dirname "$0")/.."

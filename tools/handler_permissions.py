@@ -1,6 +1,6 @@
 """Writes what CloudFormation asks AWS for when it makes, reads, changes and deletes a resource of each type of the stack.
 
-    .tools/lint/bin/python tools/handlers.py [--check]
+    .tools/lint/bin/python tools/handler_permissions.py [--check]
 
 AWS's schema of a resource type names the permissions of its handlers; cfn-lint has those schemas. The list is
 tests/it/template/handlers.json, against which the tests hold the role that CloudFormation deploys with. For a type more,
@@ -48,7 +48,7 @@ def main() -> int:
     wanted = json.dumps({name: of(name) for name in sorted(json.loads(known))}, indent=2) + "\n"
     if sys.argv[1:] == ["--check"]:
         if known != wanted:
-            print(f"{LIST.name} is not what cfn-lint's schemas say: run tools/handlers.py, and read the difference", file=sys.stderr)
+            print(f"{LIST.name} is not what cfn-lint's schemas say: run tools/handler_permissions.py, and read the difference", file=sys.stderr)
         return int(known != wanted)
     LIST.write_text(wanted, encoding="utf-8")
     return 0

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::addresses::{SENDER_ROLE_ID, queue_arn};
 use crate::message::{MAX_BYTES, MessageAttribute};
 
 /// Bounds the messages in flight in one queue (SQS's quota).
@@ -111,8 +112,35 @@ impl QueuedMessage {
         crate::message::md5_of_attributes(&self.attributes)
     }
 
+    /// Lists the system attributes that a receiver can ask for, and that Lambda puts into `attributes` of a record.
     pub(crate) fn system_attributes(&self) -> BTreeMap<String, String> {
-        crate::sqs_replies::system_attributes(self)
+        let first_received = self.first_received_ms.map(|ms| ms.to_string());
+        let optional = [
+            ("ApproximateFirstReceiveTimestamp", first_received),
+            ("AWSTraceHeader", self.trace_header.clone()),
+            (
+                "DeadLetterQueueSourceArn",
+                self.dead_letter_source.as_deref().map(queue_arn),
+            ),
+            ("MessageDeduplicationId", self.deduplication_id.clone()),
+            ("MessageGroupId", self.group.clone()),
+            (
+                "SequenceNumber",
+                self.sequence_number.map(|number| number.to_string()),
+            ),
+        ];
+        let certain = [
+            ("ApproximateReceiveCount", self.receive_count.to_string()),
+            ("SenderId", format!("{SENDER_ROLE_ID}:fake-aws")),
+            ("SentTimestamp", self.sent_ms.to_string()),
+        ];
+        let optional = optional
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, value?)));
+        optional
+            .chain(certain)
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect()
     }
 
     /// Counts a receive and hides the message.

@@ -15,7 +15,7 @@ use super::base::BaseSource;
 use super::component::Component;
 use super::digest;
 use super::value::Form;
-use super::verifying::{checked_key_id, checked_secret};
+use super::verifying_key::{checked_key_id, checked_secret};
 use super::{
     Algorithm, Dialect, Jwk, KeyError, SignError, SignatureHeaders, SignatureOptions, SignedRequest,
     VerifyingKey,

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Notes in a folder of what is going to be built there: the version, and the commit, or null where changes are not committed.
-# Usage: tools/built.sh FOLDER
+# Usage: tools/note-build.sh FOLDER
 set -euo pipefail
 mkdir -p "$1"
 folder=$(realpath "$1")

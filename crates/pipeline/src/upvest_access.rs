@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use ::upvest_api::{Client, Credentials, CredentialsError, Options};
 use aws_config::SdkConfig;
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Mutex;
+use upvest_api::{Client, Credentials, CredentialsError, Options};
 
 use crate::error::{AwsError, ErrorChain};
 use crate::runtime::clock::Clock;
@@ -51,7 +51,7 @@ pub enum AccessError {
     Credentials(#[from] CredentialsError),
     /// The call failed, or the client cannot be built.
     #[error(transparent)]
-    Upvest(#[from] ::upvest_api::Error),
+    Upvest(#[from] upvest_api::Error),
 }
 
 impl AccessError {
@@ -119,7 +119,7 @@ impl UpvestAccess {
     /// [`AccessError`] when there are no credentials, or the call fails.
     pub async fn call<T>(
         &self,
-        call: impl AsyncFn(&Client) -> Result<T, ::upvest_api::Error>,
+        call: impl AsyncFn(&Client) -> Result<T, upvest_api::Error>,
     ) -> Result<T, AccessError> {
         let (client, kept) = self.client().await?;
         // Boxed here and below, because these futures within those of a handler are too deep for the compiler.

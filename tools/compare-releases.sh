@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Compares two releases, folder and archive, byte by byte; names every file that differs, or is in one of them alone.
-# Usage: tools/same.sh FOLDER FOLDER
+# Usage: tools/compare-releases.sh FOLDER FOLDER
 set -euo pipefail
 first=$1 second=$2
 differing=0

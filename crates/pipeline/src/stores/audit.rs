@@ -1,4 +1,5 @@
-//! The audit table: who repaired what, when and why. Operators write it, functions never do.
+//! The audit table: who repaired what, when and why. Operators write it, and `refresh-keys` when it changes which keys are
+//! trusted.
 //!
 //! | Key | Entry |
 //! |---|---|

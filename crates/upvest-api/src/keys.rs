@@ -29,13 +29,13 @@ pub struct UnusableKeyError {
     pub key_id: Option<String>,
     /// Tells what keeps it from being used.
     #[source]
-    pub defect: KeyDefect,
+    pub defect: KeyDefectError,
 }
 
 /// Says what is wrong with an entry of a key set.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum KeyDefect {
+pub enum KeyDefectError {
     /// A member is missing or malformed, the key type is not supported, or the point is not on its curve.
     #[error("it is no public key on P-521 or Ed25519")]
     Malformed(#[source] serde_json::Error),
@@ -83,11 +83,11 @@ fn sort(entries: Vec<Value>) -> VerifyKeys {
     keys
 }
 
-fn usable(entry: Value, others: &[Jwk]) -> Result<Jwk, KeyDefect> {
-    let jwk: Jwk = serde_json::from_value(entry).map_err(KeyDefect::Malformed)?;
-    VerifyingKey::from_jwk(&jwk).map_err(KeyDefect::KeyId)?;
+fn usable(entry: Value, others: &[Jwk]) -> Result<Jwk, KeyDefectError> {
+    let jwk: Jwk = serde_json::from_value(entry).map_err(KeyDefectError::Malformed)?;
+    VerifyingKey::from_jwk(&jwk).map_err(KeyDefectError::KeyId)?;
     if others.iter().any(|other| other.key_id() == jwk.key_id()) {
-        return Err(KeyDefect::Duplicate);
+        return Err(KeyDefectError::Duplicate);
     }
     Ok(jwk)
 }
@@ -141,8 +141,8 @@ mod tests {
                 (5, Some("9ed77463-c18e-4794-ab5c-17423f9b801a"))
             ]
         );
-        assert!(matches!(keys.unusable[3].defect, KeyDefect::KeyId(_)));
-        assert!(matches!(keys.unusable[4].defect, KeyDefect::Duplicate));
+        assert!(matches!(keys.unusable[3].defect, KeyDefectError::KeyId(_)));
+        assert!(matches!(keys.unusable[4].defect, KeyDefectError::Duplicate));
         assert!(keys.unusable[0].to_string().contains("no-y"));
     }
 }

@@ -67,7 +67,7 @@ pub use download::Download;
 pub use error::{Error, Problem, RequestLine};
 pub use hint::Hint;
 pub use id::{InvalidIdError, ResourceId};
-pub use keys::{KeyDefect, UnusableKeyError, VerifyKeys};
+pub use keys::{KeyDefectError, UnusableKeyError, VerifyKeys};
 pub use options::Options;
 pub use private_key::read as read_private_key;
 pub use reports::Report;

@@ -1,3 +1,5 @@
+//! What the policies of operators allow.
+
 use super::*;
 
 const ARN: &str = "arn:aws-us-gov:cloudformation:us-gov-west-1:210987654321:stack/webhooks/7f1d";

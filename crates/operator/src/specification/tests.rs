@@ -1,3 +1,5 @@
+//! What is read of a small specification, and of the one of Upvest.
+
 use super::*;
 use crate::error::ErrorKind;
 

@@ -1,3 +1,5 @@
+//! Events of the gateway that `lambda_http` would panic at, or change.
+
 use std::panic::catch_unwind;
 
 use lambda_http::RequestExt;

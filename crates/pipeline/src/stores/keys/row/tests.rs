@@ -1,3 +1,5 @@
+//! Rows of the keys table as they are written, and as they are read.
+
 use super::*;
 
 const ED25519: &str = r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;

@@ -35,7 +35,7 @@ fn script<'a>(workflow: &'a Value, name: &str) -> &'a str {
     text_of(&step["run"])
 }
 
-/// A folder of a test, which is removed in the end.
+/// Holds the folder of a test, which is removed in the end.
 struct Scratch(TempDir);
 
 impl Scratch {

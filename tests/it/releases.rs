@@ -35,7 +35,7 @@ fn built() -> Value {
     json!({ "version": env!("CARGO_PKG_VERSION"), "commit": COMMIT })
 }
 
-/// A folder of a test, which is removed in the end.
+/// Holds the folder of a test, which is removed in the end.
 struct Scratch(TempDir);
 
 impl Scratch {

@@ -67,7 +67,7 @@ impl Repository {
     }
 }
 
-/// The commands of a section of the page that are git's, block by block.
+/// Lists the commands of a section of the page that are git's, block by block.
 fn blocks(section: &str) -> Vec<&'static str> {
     let (_, text) = PAGE.split_once(&format!("\n## {section}\n")).unwrap();
     let text = text.split("\n## ").next().unwrap();

@@ -260,7 +260,7 @@ impl Deployment {
     }
 }
 
-/// Deliveries.
+/// Delivers events to the stack.
 impl Deployment {
     /// Posts events as one delivery, signed with the key that the receiver knows; returns the delivery's id.
     ///
@@ -350,7 +350,7 @@ impl Deployment {
     }
 }
 
-/// What is stored, to be read and to be spoiled.
+/// Reads and spoils what is stored.
 impl Deployment {
     /// Lists the items of the entities table.
     pub fn entities(&self) -> Vec<Value> {

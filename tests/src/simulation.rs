@@ -104,7 +104,7 @@ struct Run {
     weather: Weather,
     strangers: Strangers,
     handed_out: HandedOut,
-    /// For each delivery of the story: the ids under which it was answered 200.
+    /// Lists, for each delivery of the story, the ids under which it was answered 200.
     answered: Vec<BTreeSet<String>>,
     figures: Figures,
 }
@@ -155,7 +155,7 @@ impl Run {
         self.figures
     }
 
-    /// One thing that happens: Upvest or a stranger posts, a function runs, time passes, the weather changes.
+    /// Does one thing: Upvest or a stranger posts, a function runs, time passes, or the weather changes.
     async fn step(&mut self) {
         let domains: Vec<_> = self.receiver.domains().collect();
         let domain = domains[self.rng.below(domains.len())];

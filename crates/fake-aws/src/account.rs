@@ -14,7 +14,7 @@ use crate::reply::Reply;
 use crate::wire::Request;
 use crate::{cbor, functions, query, s3};
 
-/// Names the account.
+/// Gives the number of the caller's account, which also owns each bucket that a test gives no other owner.
 const ACCOUNT: &str = "123456789012";
 /// Names whom `GetCallerIdentity` gives as the caller: an operator who assumed a role.
 pub const OPERATOR: &str = "arn:aws:sts::123456789012:assumed-role/operator/erika";

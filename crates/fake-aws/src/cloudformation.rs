@@ -12,7 +12,7 @@ use crate::wire::Request;
 
 pub use sets::{ChangeSets, PlannedChange, ResourceEvent};
 
-/// Names the stack.
+/// Gives the ARN of the only stack, which CloudFormation answers as its `StackId`.
 pub(crate) const STACK_ID: &str = "arn:aws:cloudformation:eu-central-1:123456789012:stack/upvest-webhooks/1";
 /// Is the time of every event.
 const TIME: &str = "2026-01-01T00:00:00Z";

@@ -1,4 +1,4 @@
-//! What goes wrong, and when.
+//! Decides which AWS call is struck by which fault: as a test scripted it, or by chance.
 
 use std::sync::Arc;
 

@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::s3::hex;
 
-/// Bounds the bytes of a message, and of all messages of a batch together: bodies, attribute names, types and values.
+/// Bounds the bytes of a message, and of all messages of a batch together: bodies, attribute names, types and
+/// values. It is SQS's quota of 1 MiB.
 pub(crate) const MAX_BYTES: usize = 1024 * 1024;
 
 const MAX_ATTRIBUTES: usize = 10;

@@ -1,4 +1,4 @@
-//! What can go wrong, and what to do about it.
+//! Names what keeps a local stack from running, and tells what to do about it.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -39,7 +39,7 @@ pub enum LocalStackError {
     File {
         /// Names what was tried, as a verb: `read`.
         action: &'static str,
-        /// The file or folder it was tried with.
+        /// Names the file or folder that it was tried with.
         path: PathBuf,
         /// Tells what the operating system answered.
         #[source]
@@ -81,16 +81,16 @@ pub enum LocalStackError {
     Function {
         /// Names what was tried, as a verb: `invoke`.
         action: &'static str,
-        /// Names the function's binary.
+        /// Names the binary of the function that was called.
         function: String,
-        /// Tells what the emulator answered.
+        /// Tells what Lambda's API, as the emulator serves it, answered.
         #[source]
         source: Box<aws_sdk_lambda::Error>,
     },
     /// A function's process ended before it took its first event.
     #[error("{function} does not start: {said}")]
     NotStarted {
-        /// Names the function's binary.
+        /// Names the binary of the function whose process ended.
         function: String,
         /// Holds what was answered in its place.
         said: String,
@@ -98,7 +98,7 @@ pub enum LocalStackError {
     /// A binary cannot be made the code of a function that runs.
     #[error("cannot pack {}:\n{last_lines}", path.display())]
     Pack {
-        /// Names the binary.
+        /// Names the file of the binary that was to be packed.
         path: PathBuf,
         /// Holds the end of what was said about it.
         last_lines: String,

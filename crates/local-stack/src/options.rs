@@ -1,4 +1,4 @@
-//! How a stack is to be started.
+//! Says how a stack is started: from what, in which folder, and on which ports.
 
 use std::path::PathBuf;
 
@@ -16,7 +16,7 @@ pub struct Options {
     pub release: Option<PathBuf>,
     /// Says on which ports the stack answers.
     pub ports: Ports,
-    /// Parameters of the template, each written `Name=value`.
+    /// Lists parameters of the template, each written `Name=value`.
     pub parameters: Vec<String>,
     /// Says whether to report the steps on standard error.
     pub show_progress: bool,

@@ -26,10 +26,10 @@ const REPEATED: usize = 5;
 /// Gives the size of a delivery, in bytes, so that longer stories make several.
 const PACKAGE_SIZE: usize = 8 * 1024;
 
-/// Says what follows the report.
+/// Says whether the stack ends or stays up, once the report is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Then {
-    /// Everything ends.
+    /// Everything ends with the report.
     End,
     /// Everything stays up until Ctrl-C.
     StayUp,

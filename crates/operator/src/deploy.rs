@@ -122,7 +122,7 @@ pub struct Deployment {
 /// Tells what came of a deployment, or of other parameters.
 #[derive(Debug, Serialize)]
 pub struct Deployed {
-    /// Names the stack.
+    /// Names the stack that was deployed, or was to be.
     pub stack: String,
     /// Gives the version of the release; `None` where only parameters were changed.
     pub version: Option<String>,
@@ -131,7 +131,7 @@ pub struct Deployed {
     /// Says whether it was a dry run, was declined, or failed.
     #[serde(flatten)]
     pub ending: Ending,
-    /// Tells what was to change.
+    /// Tells what was to change, also where in the end nothing did.
     #[serde(flatten)]
     pub plan: Plan,
     /// Gives the state that the stack is in, as CloudFormation names it; `None` where nothing was executed.

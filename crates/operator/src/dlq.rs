@@ -1,4 +1,4 @@
-//! What could not be processed, and sending it back.
+//! Shows what could not be processed, sends it back, and discards it.
 
 mod discard;
 mod filter;

@@ -1,4 +1,4 @@
-//! What the event log holds.
+//! Shows an event of the log, or the time line of an entity.
 
 mod list;
 

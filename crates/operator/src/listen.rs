@@ -26,7 +26,8 @@ use crate::records::Records;
 use crate::stack::Stack;
 use crate::watch::{WatchedDelivery, WatchedEvent};
 
-/// Says how often the log is looked into before an event of the archive is told as missing there.
+/// Says how often the log is looked into before an event of the archive is told as missing there: within four
+/// and a half seconds.
 const ATTEMPTS: usize = 10;
 /// Says how long to wait between two looks: an event is logged a moment after its delivery is archived.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -68,9 +69,9 @@ pub struct Heard {
 /// Describes an event of what is to be posted, without its object.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct HeardEvent {
-    /// Names it by Upvest's id.
+    /// Gives the event's id from Upvest, the same in every delivery of it.
     pub event_id: String,
-    /// Names its type, like `ORDER.FILLED`.
+    /// Names the type of the event, like `ORDER.FILLED`.
     pub r#type: String,
     /// Names the entity that it is about, where it names one.
     pub entity: Option<String>,

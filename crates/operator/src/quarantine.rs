@@ -1,4 +1,4 @@
-//! What could not be proven or understood, and trying again.
+//! Shows what could not be proven or understood, verifies it again, and discards it.
 
 pub mod discard;
 mod list;

@@ -10,7 +10,7 @@ use crate::stack::Part;
 
 /// Names the operation in the audit table.
 const COMMAND: &str = "restore";
-/// Bounds the rows that a report names.
+/// Bounds the differing rows that a report names; `differing` counts all of them.
 const NAMED: usize = 100;
 
 /// Says what is to be put back, and from where.

@@ -17,19 +17,19 @@ use document::Document;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Subject {
-    /// A category of events, such as `ORDER`.
+    /// The thing is a category of events, such as `ORDER`.
     Category,
-    /// An event type of a category, such as `ORDER.FILLED`.
+    /// The thing is an event type of a category, such as `ORDER.FILLED`.
     EventType,
-    /// The field of an object that says its status.
+    /// The thing is the field of an object that says its status.
     StatusField,
-    /// A value that the field of the status may have.
+    /// The thing is a value that the field of the status may have.
     Status,
-    /// A field that tells entities of a category apart.
+    /// The thing is a field that tells entities of a category apart.
     Key,
     /// The thing is a field that names another entity.
     Reference,
-    /// A type of those that a ledger line refers to.
+    /// The thing is a type of those that a ledger line refers to.
     ReferenceType,
 }
 

@@ -29,7 +29,7 @@ use crate::upvest_account::UpvestAccount;
 /// Limits how long the stack may take to answer.
 const ANSWER: Duration = Duration::from_secs(30);
 
-/// Says which samples are triggered.
+/// Selects the samples that events are made of: those of one type, or of a whole story.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Sample {
     /// One event of this type, in whatever case.
@@ -157,7 +157,7 @@ async fn refuse_live(stacks: &StackFinder<'_>, stack: &Stack) -> Result<()> {
 
 /// Reads the id that the stack gave the delivery.
 fn delivery_id(outcome: &Outcome) -> Option<String> {
-    /// Is the answer of ingest.
+    /// Reads the answer of ingest, which names the delivery that it took.
     #[derive(Deserialize)]
     struct Receipt {
         delivery_id: String,

@@ -1,4 +1,4 @@
-//! Which of two versions is the older one.
+//! Compares versions, to tell which of two is the older one.
 
 /// Tells whether a version is older than another, by their numbers: `0.9.1` is older than `0.10.0`. What is behind a hyphen comes
 /// before the version itself, as in `1.0.0-rc.1`.

@@ -1,4 +1,4 @@
-//! Which of Upvest's environments a stack receives from.
+//! Says which environment a stack receives from, and whether it takes made-up events there.
 
 use std::fmt;
 use std::str::FromStr;

@@ -1,4 +1,4 @@
-//! What is done about what Upvest signed and the receiver has a doubt about.
+//! Says whether what is proven and yet doubtful is flagged or refused.
 
 use std::str::FromStr;
 

@@ -1,4 +1,4 @@
-//! What came back, as far as it was read.
+//! Reads the body of an answer up to a limit, and the documented JSON in it.
 
 use jiff::Timestamp;
 use reqwest::header::{CONTENT_LENGTH, HeaderMap};

@@ -97,9 +97,9 @@ pub enum CredentialsError {
     /// The document is not JSON at all.
     #[error("the credentials are not JSON (line {line}, column {column})")]
     NotJson {
-        /// The line where reading it ended, from 1.
+        /// Gives the line where reading it ended, from 1.
         line: usize,
-        /// The column where reading it ended, from 1.
+        /// Gives the column where reading it ended, from 1.
         column: usize,
     },
     /// The document is JSON, but no object of strings.
@@ -107,9 +107,9 @@ pub enum CredentialsError {
         "the credentials are not one JSON object whose members are all strings (line {line}, column {column})"
     )]
     NotAnObjectOfStrings {
-        /// The line where reading it ended, from 1.
+        /// Gives the line where reading it ended, from 1.
         line: usize,
-        /// The column where reading it ended, from 1.
+        /// Gives the column where reading it ended, from 1.
         column: usize,
     },
     /// A member is missing or empty.

@@ -1,4 +1,4 @@
-//! What can go wrong with a call.
+//! Says why a call failed, and whether the same call may succeed later.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -66,9 +66,9 @@ pub enum Error {
     UnexpectedAnswer {
         /// Names the request that was answered so.
         request: RequestLine,
-        /// The line where reading it ended, from 1.
+        /// Gives the line where reading it ended, from 1.
         line: usize,
-        /// The column where reading it ended, from 1.
+        /// Gives the column where reading it ended, from 1.
         column: usize,
     },
     /// The answer names a location that files may not be fetched from.

@@ -1,4 +1,4 @@
-//! What probably caused an answer, in words that say what to do.
+//! Finds what probably caused a refusal, in words that say what to do.
 
 use std::fmt;
 use std::time::Duration;
@@ -6,7 +6,8 @@ use std::time::Duration;
 use crate::error::Problem;
 use crate::scope::Scope;
 
-/// From here on a difference of clocks is taken for the cause; answers carry whole seconds and are under way a while.
+/// Bounds the difference of clocks that is not taken for the cause, in seconds: answers carry whole seconds
+/// and are under way a while.
 const NOTABLE_SKEW_SECONDS: i64 = 5;
 
 /// Tells the likely cause of a refused call; its text says what to do.

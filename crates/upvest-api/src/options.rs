@@ -1,4 +1,4 @@
-//! How patient a client is.
+//! Sets how patient a client is: its timeouts, its attempts, and the limits of what it reads.
 
 use std::time::Duration;
 

@@ -44,14 +44,14 @@ pub enum Listing {
     One(List),
     /// Each object of another category has a list.
     Each {
-        /// The category whose objects have lists or members.
+        /// Names the category whose objects have lists.
         parent: &'static str,
         /// Gives the path of the list that each of these objects has.
         list: List,
     },
     /// They are in this member of each object of another category.
     Within {
-        /// The category whose objects have lists or members.
+        /// Names the category whose objects have the member.
         parent: &'static str,
         /// Gives the name of the member that holds them.
         member: &'static str,

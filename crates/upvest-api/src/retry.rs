@@ -1,4 +1,4 @@
-//! When a call is tried again.
+//! Decides whether and when a call is tried again, and waits until then.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What an access token allows.
+//! Names the scopes of access tokens that the calls of this client need.
 
 use std::fmt;
 

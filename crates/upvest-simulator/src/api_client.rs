@@ -1,4 +1,4 @@
-//! Who may call the simulator's API.
+//! Describes who may call the simulator's API: as Upvest knows a client, and as a client knows itself.
 
 use std::fmt;
 use std::io;

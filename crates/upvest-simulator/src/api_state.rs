@@ -1,4 +1,4 @@
-//! What the simulated API remembers.
+//! Remembers, for the simulated API, its tokens, nonces, files, first answers, and the trouble to come.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
@@ -61,9 +61,9 @@ pub struct ApiRequest {
     pub query: Option<String>,
     /// Lists the names of its headers, in their order.
     pub headers: Vec<String>,
-    /// Says what its header `signature-input` says.
+    /// Repeats the header `signature-input`; `None` where the request has none.
     pub signature_input: Option<String>,
-    /// Says what its header `idempotency-key` says.
+    /// Repeats the header `idempotency-key`; `None` where the request has none.
     pub idempotency_key: Option<String>,
     /// Lists the scopes that a token was asked for or presented with.
     pub scope: Option<String>,
@@ -108,7 +108,7 @@ pub(crate) struct ApiState {
     pub(crate) resources: Lock<Resources>,
     pub(crate) reports: Lock<HashMap<String, serde_json::Value>>,
     pub(crate) files: Lock<HashMap<FileKey, StoredFile>>,
-    /// Locations given out: what they lead to, and until when.
+    /// Maps the locations that were given out to what they lead to, and until when.
     pub(crate) locations: Lock<HashMap<String, (FileKey, Timestamp)>>,
     tokens: Lock<HashMap<String, IssuedToken>>,
     nonces: Lock<HashMap<(String, String), Timestamp>>,

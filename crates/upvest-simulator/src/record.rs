@@ -1,4 +1,4 @@
-//! What happened: one record per request.
+//! Records what was sent and what was answered: one record for each request.
 
 use std::sync::Arc;
 

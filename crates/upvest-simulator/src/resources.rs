@@ -92,7 +92,7 @@ impl Resources {
             .collect()
     }
 
-    /// An order is given out with its executions as they are by now.
+    /// Completes an object as the API gives it out: an order has its executions, as they are by now.
     fn complete(&self, category: &str, mut object: Value) -> Value {
         if category == "ORDER" {
             let executions = self.all(

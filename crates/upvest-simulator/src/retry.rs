@@ -1,8 +1,8 @@
-//! When a failed delivery is tried again.
+//! Computes when a failed delivery is tried again, as Upvest documents it.
 
 use std::time::Duration;
 
-/// Bounds the longest wait between two attempts.
+/// Bounds the wait between two attempts: 600 seconds, by Upvest's documentation of webhooks.
 pub const LONGEST_RETRY_DELAY: Duration = Duration::from_secs(600);
 
 /// Returns how long Upvest waits after the given number of failed attempts: 1, 2, 3, 5, 8 ... 600 seconds, then 600

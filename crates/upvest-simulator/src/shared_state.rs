@@ -1,4 +1,4 @@
-//! What the simulator and its deliverers share.
+//! Holds what the simulator and its deliverers share: keys, faults, records and progress.
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -25,9 +25,9 @@ const SETTINGS: [&str; 4] = ["stack", "region", "profile", "environment"];
 /// Holds what a context says; what it does not say is found out as without one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Context {
-    /// Names a CloudFormation stack.
+    /// Names the CloudFormation stack that commands work on.
     pub(crate) stack: Option<String>,
-    /// Names the stack's AWS region.
+    /// Names the AWS region that the stack is in.
     pub(crate) region: Option<String>,
     /// Names the profile of the AWS configuration whose credentials are used.
     pub(crate) profile: Option<String>,

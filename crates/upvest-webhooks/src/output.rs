@@ -51,7 +51,7 @@ pub(crate) trait Report: Document + Debug + Any {
         Exit::Done
     }
 
-    /// Tells whether everything went as it should.
+    /// Tells whether the exit code is that of success.
     fn succeeded(&self) -> bool {
         self.exit() == Exit::Done
     }

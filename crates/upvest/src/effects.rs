@@ -106,7 +106,7 @@ pub struct Transition {
 /// Says what was before a change, where transitions are packed.
 const NOTHING_BEFORE: usize = 0;
 const SAID_BEFORE: usize = 1;
-/// In a batch most changes begin where the one before them ended, so that is not written twice.
+/// Says that a change begins where the one before it ended: in a batch most do, so that is not written twice.
 const ENDED_BEFORE: usize = 2;
 
 impl Transition {

@@ -1,4 +1,4 @@
-//! Which entity an event is about.
+//! Derives the key of the entity that an event is about, from fields of its object.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use crate::category::{self, Category, Domain, Role};
 use crate::json::{self, Object};
 
-/// Bounds the value of a key field, in bytes.
+/// Bounds the value of a key field, in bytes: a limit of ours. Upvest's ids are UUIDs of 36.
 const MAX_FIELD_LENGTH: usize = 256;
 
 /// Identifies an entity by its aggregate key, for example `ORDER#eb5ba93f-5dfe-4bf1-8571-4da0caacc80c`: what its state

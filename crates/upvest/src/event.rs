@@ -10,13 +10,13 @@ use crate::identity::Identity;
 use crate::json::{self, Object};
 use crate::time::Instant;
 
-/// Bounds how deep objects and arrays of an event may be nested.
+/// Bounds how deep objects and arrays of an event may be nested: a limit of ours, half that of `serde_json`.
 const MAX_DEPTH: usize = 64;
 
 /// Bounds an event id, in bytes. It is a table key and a queue's deduplication id, which takes 128 (SQS).
 pub const MAX_ID_LENGTH: usize = 128;
 
-/// Bounds an event type, in bytes.
+/// Bounds an event type, in bytes: a limit of ours. The longest of the samples has 38.
 const MAX_TYPE_LENGTH: usize = 128;
 
 /// Bounds what is taken for a status, in bytes. Upvest's have at most 20.

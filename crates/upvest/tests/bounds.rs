@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use upvest::delivery::{DeliveryError, MAX_BODY_BYTES, MAX_EVENTS, split};
 
-/// How many bytes of memory a byte of a body may take where its members are listed: 40 bytes for each `"":0,`, and as much
-/// again while their list grows.
+/// Bounds the bytes of memory that a byte of a body may take where its members are listed: 40 bytes for each
+/// `"":0,`, and as much again while their list grows.
 const OF_MEMBERS: u64 = 24;
-/// The same for everything else.
+/// Bounds the bytes of memory that a byte of any other body may take.
 const OF_OTHERS: u64 = 2;
 
 fn event(id: usize, object: &str) -> String {

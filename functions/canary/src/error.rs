@@ -1,4 +1,4 @@
-//! Why a run failed, and where.
+//! Says why a run of the canary failed, and at which stage.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::key::KeyError;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Stage {
-    /// The key and the signature are made.
+    /// The key is read and the delivery is signed.
     Key,
     /// The public URL answers exactly 200.
     Post,

@@ -199,8 +199,9 @@ async fn remove(deps: &Deps, request: &Request) -> Result<(), RegisterError> {
     Ok(())
 }
 
-/// After a check replaced a subscription that was dropped, CloudFormation does not know the new one. It is not deleted:
-/// CloudFormation also has the old one deleted after an update took the new one over.
+/// Warns of another subscription that has the URL of one that is gone. After a check replaced a subscription
+/// that was dropped, CloudFormation does not know the new one. It is not deleted: CloudFormation also has the
+/// old one deleted after an update took the new one over.
 async fn warn_of_others(deps: &Deps, id: &ResourceId) {
     let Ok(subscription) = subscription(deps) else {
         return;

@@ -1,4 +1,4 @@
-//! Why the subscription is not as it is to be.
+//! Says why the subscription could not be made what it is to be.
 
 use lambda_runtime::Diagnostic;
 use pipeline::error::ErrorChain;
@@ -44,7 +44,7 @@ pub enum RegisterError {
     /// The function panicked while it worked; CloudFormation is answered all the same.
     #[error("the function panicked; its log says where")]
     Panicked,
-    /// CloudFormation has no answer.
+    /// The answer could not be sent to CloudFormation, or was refused there.
     #[error("CloudFormation cannot be answered")]
     Unanswered(#[from] AnswerError),
 }

@@ -31,7 +31,7 @@ pub use settings::Settings;
 pub struct Deps {
     /// Says which subscription is wanted, and gives access to Upvest.
     pub settings: Settings,
-    /// Answers CloudFormation.
+    /// Sends CloudFormation the answer to each of its requests.
     pub cloudformation: CloudFormation,
     /// Gives the time, by which the invocation's end is measured.
     pub clock: Clock,

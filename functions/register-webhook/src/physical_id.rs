@@ -1,4 +1,4 @@
-//! What the id of the resource tells about the subscription.
+//! Reads and writes the physical id of the resource, which tells what became of the subscription.
 
 use pipeline::runtime::cloudformation::Request;
 use upvest_api::ResourceId;

@@ -16,7 +16,7 @@ use crate::error::RegisterError;
 /// Limits how often a change is tried on a subscription that was created a moment ago: Upvest's documentation says that
 /// a new resource may not be found at once.
 const LAG_ATTEMPTS: u32 = 5;
-/// Limits how much of an endpoint's answer is told, in characters.
+/// Limits how much of an endpoint's answer an error repeats, in characters.
 const BODY_START: usize = 300;
 const OK: u16 = 200;
 

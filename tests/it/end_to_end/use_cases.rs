@@ -159,7 +159,7 @@ fn turns<'c>(changes: &'c [Value], flag: &str) -> Vec<(&'c str, bool)> {
     changes.iter().filter_map(turn).collect()
 }
 
-/// What an entity is after a change.
+/// Gives what a published change says of the entity after it.
 fn current(change: &Value) -> &Value {
     &change["detail"]["current"]
 }

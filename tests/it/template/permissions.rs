@@ -370,7 +370,7 @@ fn no_function_logs_what_secrets_manager_answers() {
     assert_eq!(*levels, json!(["DEBUG", "INFO", "WARN", "ERROR"]));
 }
 
-/// The rows of a table that a domain's processor, or another function, may touch.
+/// Lists the rows of a table that a domain's processor, or another function, may touch.
 fn leading_keys(template: &Template, function: &str, table: &str) -> BTreeSet<String> {
     let statements = statements(template, &format!("{function}Role"));
     let mut of_table = statements.into_iter().filter(|statement| {

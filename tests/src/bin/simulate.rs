@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use webhook_tests::effects::AS_TOLD;
 use webhook_tests::simulation::{Figures, simulate};
 
-/// How many seeds are run between two notes of how far it got, for each core.
+/// Says how many seeds each core runs between two notes of how far it got.
 const SEEDS_AT_A_TIME: u64 = 32;
 
 /// Simulates deliveries to the receiver in a hostile world, and holds its promises at the end of each run.
@@ -39,9 +39,9 @@ struct Arguments {
 /// Says how far it got.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Notes {
-    /// The seed of the first run.
+    /// Gives the seed of the first run.
     seed: u64,
-    /// The seed of the next run.
+    /// Gives the seed of the next run.
     next: u64,
     /// Counts the wall-clock seconds that all runs took.
     took_seconds: f64,

@@ -152,7 +152,7 @@ impl ConnectedDeployment {
     }
 }
 
-/// A delivery that was posted, and where its answer goes.
+/// Holds a delivery that was posted, and where its answer goes.
 struct Posted {
     method: Method,
     headers: HeaderMap,

@@ -31,9 +31,9 @@ const TABLE_KEYS: [(&str, &str); 6] = [
     ("audit", audit::attributes::ID),
     ("subscriptions", subscriptions::attributes::WEBHOOK_ID),
 ];
-/// How often the queues hand a message out at most, as in the template.
+/// Bounds how often the queues hand a message out, as in the template.
 const MAX_RECEIVES: u32 = 1_000;
-/// How long records of actions are kept.
+/// Says how long records of actions are kept: the default of `ActionRecordDays`.
 const RECORDS_KEPT: Duration = Duration::from_secs(90 * 24 * 3600);
 
 /// Tells the time on the machines that the functions run on: that of AWS, unless theirs is wrong.

@@ -9,7 +9,7 @@ use crate::deliveries::{body_of, sign_with};
 use crate::receiver::Receiver;
 use crate::story::{Delivery, Story};
 
-/// What is covered by the signature of a stranger who knows how Upvest signs.
+/// Lists what the signature of a stranger covers who knows how Upvest signs.
 const COMPONENTS: [&str; 5] = ["@method", "@path", "digest", "content-type", "content-length"];
 
 /// Makes up what strangers post, and remembers what they were answered.

@@ -13,9 +13,9 @@ use crate::story::Story;
 
 /// Outlasts every run.
 const UNTIL_MENDED: Duration = Duration::from_secs(365 * 24 * 3600);
-/// The longest outage, in seconds.
+/// Bounds an outage, in seconds.
 const LONGEST_OUTAGE: usize = 8 * 3600;
-/// How far a clock is wrong at most, in seconds.
+/// Bounds how far a clock is wrong, in seconds.
 const WRONG_BY: usize = 600;
 
 /// Makes up what goes wrong, in one run.
@@ -100,7 +100,7 @@ impl Weather {
         receiver.jump_clocks(SignedDuration::from_secs(ahead));
     }
 
-    /// One function runs in a version that gives its categories to another domain; the next change ends that.
+    /// Runs one function in a version that gives its categories to another domain; the next change ends that.
     fn deploy(&mut self) {
         if self.deployed.is_empty() {
             let function = self.domains[self.rng.below(self.domains.len())];

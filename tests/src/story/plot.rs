@@ -6,7 +6,7 @@ use upvest::category::{CATEGORIES, Category, Role};
 
 use fake_aws::Rng;
 
-/// How often something is told that should not be, in cases per 1000.
+/// Says how often something is told that should not be, in cases per 1000.
 const ODDITY: u32 = 30;
 /// Is a state that no type of a known category names.
 const UNKNOWN_STATE: &str = "NEVER_SEEN";
@@ -40,7 +40,7 @@ struct Plot<'r> {
     rng: &'r mut Rng,
 }
 
-/// A state that an event type names, and the object's status at that time, if it has one.
+/// Pairs a state that an event type names with the object's status at that time, if it has one.
 type Stage = (&'static str, Option<&'static str>);
 
 impl Plot<'_> {

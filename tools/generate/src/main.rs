@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use generate::GenerateError;
 
-/// The package is two folders below the repository's root.
+/// Names the repository's root, two folders above the package.
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
 fn main() -> ExitCode {

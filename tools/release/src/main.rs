@@ -9,7 +9,7 @@ use operator::{Error, Result};
 use pipeline::error::ErrorChain;
 use release::Parts;
 
-/// The package is two folders below the repository's root.
+/// Names the repository's root, two folders above the package.
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
 /// Puts a release together from what was built.

@@ -11,7 +11,7 @@ use operator::{Error, Result};
 /// Is the group of the new parameters.
 const GROUP: &str = "      - Label: { default: Release }
         Parameters: [ArtifactsBucket, ArtifactsPrefix]";
-/// Are the new parameters.
+/// Defines the parameters that a release adds: where its files lie.
 const PARAMETERS: &str = "  ArtifactsBucket:
     Type: String
     AllowedPattern: ^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$
@@ -28,7 +28,8 @@ const PACKAGED_DOMAINS: &str = "CodeUri: { Bucket: !Sub \"${ArtifactsBucket}\", 
                                 ${Architecture}\", !Sub [\"${Name}.zip\", { Name: !FindInMap [Domains, !Ref Domain, Name] }]]] }";
 const FUNCTION: &str = "CodeUri: target/lambda/";
 const NESTED: &str = "Type: AWS::Serverless::Application";
-/// SAM takes no function in the place of a nested template, and CloudFormation does.
+/// Is what a release makes of it: the location is a function there, which CloudFormation takes and SAM does
+/// not.
 const PACKAGED_NESTED: &str = "Type: AWS::CloudFormation::Stack";
 /// Is the section that what the nested templates are to be is written into.
 const METADATA: &str = "Metadata:";

@@ -37,7 +37,7 @@ pub struct ChangeSets {
     pub nested: BTreeMap<&'static str, Vec<ResourceEvent>>,
     /// Lists what happened in the stack, in that order.
     pub(super) happened: Vec<ResourceEvent>,
-    /// Names those that were executed.
+    /// Names the change sets that were executed, as `DescribeChangeSet` tells of each.
     pub(super) executed: BTreeSet<String>,
     /// Counts the looks at the stack that are still to show it as it was.
     pub(super) late: u32,
@@ -69,9 +69,9 @@ pub struct PlannedChange {
     pub replacement: &'static str,
     /// Names the resource as the template does.
     pub resource: &'static str,
-    /// Gives its type.
+    /// Gives the type of the resource as CloudFormation names it, like `AWS::S3::Bucket`.
     pub resource_type: &'static str,
-    /// Names the property that changes.
+    /// Names the property of the resource that changes; empty where a test names none.
     pub property: &'static str,
 }
 
@@ -80,11 +80,11 @@ pub struct PlannedChange {
 pub struct ResourceEvent {
     /// Names the resource as the template does.
     pub resource: &'static str,
-    /// Gives its type.
+    /// Gives the type of the resource as CloudFormation names it, like `AWS::S3::Bucket`.
     pub resource_type: &'static str,
     /// Gives the state that it is in, such as `CREATE_FAILED`.
     pub status: &'static str,
-    /// Says why.
+    /// Says why the resource is in this state; empty where CloudFormation gives no reason.
     pub reason: &'static str,
     /// Gives its time, where that is another than that of the other events.
     pub at: &'static str,

@@ -1,4 +1,4 @@
-//! Messages as SQS reports them.
+//! Writes a message as SQS reports it, to who sent it and to who receives it.
 
 use std::collections::{BTreeMap, BTreeSet};
 

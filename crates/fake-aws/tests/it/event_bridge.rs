@@ -8,7 +8,8 @@ use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 use aws_sdk_eventbridge::types::builders::PutEventsRequestEntryBuilder;
 use fake_aws::{Aws, CallFilter, Fault, Outcome, PublishedEntry, Service};
 
-/// The most bytes that the entries of a request may have together.
+/// Bounds the bytes that the entries of a `PutEvents` request may have together, as AWS does since January
+/// 2026.
 const MAX_BYTES: usize = 1024 * 1024;
 const PUT_EVENTS: (Service, &str) = (Service::EventBridge, "PutEvents");
 

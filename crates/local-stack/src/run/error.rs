@@ -1,4 +1,4 @@
-//! Why a run did not come to a report.
+//! Names what ends a run before its report.
 
 use std::io;
 

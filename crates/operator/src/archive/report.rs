@@ -1,4 +1,4 @@
-//! What a check of the archive finds.
+//! Sums up a check of the archive: counts of all it looked at, and the first of its findings.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

@@ -21,9 +21,9 @@ use crate::repair::{Decision, Ending, Repair};
 
 /// Names the operation in the audit table.
 const COMMAND: &str = "archive resend";
-/// Limits how many deliveries are read at the same time.
+/// Limits the deliveries that are read at the same time. Each is held in memory, with a body of up to 6 MiB.
 const AT_A_TIME: usize = 8;
-/// Bounds the deliveries that a report names.
+/// Bounds the incomplete deliveries that a report names; all of them are counted.
 const NAMED: usize = 100;
 
 /// Reports which deliveries the log lacks something of, and how many were sent.

@@ -23,7 +23,7 @@ use crate::records::Records;
 use crate::reporter::Reporter;
 use crate::stack::Stack;
 
-/// Limits how many deliveries are read at the same time.
+/// Limits the deliveries that are read at the same time. Each is held in memory, with a body of up to 6 MiB.
 const AT_A_TIME: usize = 8;
 
 /// Verifies the deliveries that were received in a time once more, and compares them with the event log both ways.

@@ -31,7 +31,7 @@ const NUMBERS: [&str; 3] = [
 /// Gives the concurrent executions that Lambda leaves to functions without a reservation: AWS's quota.
 const LEFT_BY_LAMBDA: i64 = 100;
 
-/// Says who deploys.
+/// Identifies who deploys, by their ARN and their account.
 #[derive(Debug)]
 pub(super) struct Caller {
     pub(super) arn: String,

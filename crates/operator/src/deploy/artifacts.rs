@@ -21,7 +21,7 @@ use crate::release::{RELEASE_FILE, Release, checksum};
 /// Names the region whose buckets must not be told where they are.
 const FIRST_REGION: &str = "us-east-1";
 
-/// Gives access to the bucket.
+/// Reads and writes the files of releases in one bucket, and only where that is of the expected account.
 #[derive(Debug)]
 pub(super) struct Store<'s> {
     client: aws_sdk_s3::Client,
@@ -61,7 +61,7 @@ impl<'s> Store<'s> {
         }
     }
 
-    /// Names the bucket.
+    /// Names the bucket: the one that was given, or the account's own for releases.
     pub(super) fn bucket(&self) -> &str {
         &self.bucket
     }

@@ -22,9 +22,9 @@ use crate::repair::Ending;
 
 /// Is the pause between two looks at a change set that is being made.
 const PAUSE: Duration = Duration::from_secs(1);
-/// Says how often a change set is tried to be deleted that is still being made.
+/// Bounds the tries to delete a change set that is still being made: 28 seconds, with the pauses.
 const DELETIONS: u32 = 15;
-/// Is the pause between two tries.
+/// Is the pause between two tries to delete it.
 const DELETION_PAUSE: Duration = Duration::from_secs(2);
 /// Lists the reasons by which CloudFormation tells that nothing would change.
 const EMPTY: [&str; 2] = ["didn't contain changes", "No updates are to be performed"];
@@ -50,7 +50,7 @@ pub(super) struct Request<'s> {
 
 /// Tells what is to become of a change set that was made.
 enum Review {
-    /// Nothing would change.
+    /// CloudFormation found nothing to change, so that there is nothing to agree to.
     Empty,
     /// It was to be shown, and nothing else.
     Shown,

@@ -1,4 +1,4 @@
-//! What would change, as plain values.
+//! Turns a change set of CloudFormation into plain values, which a person can agree to.
 
 use aws_sdk_cloudformation::types::{
     Change as AwsChange, ChangeAction, PolicyAction, Replacement, ResourceChange,
@@ -24,7 +24,7 @@ pub struct Plan {
 /// Tells that a parameter or a tag gets another value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ParameterChange {
-    /// Names it.
+    /// Names the parameter, or gives the key of the tag.
     pub name: String,
     /// Gives the value that it has; `None` where the stack does not have it yet.
     pub before: Option<String>,
@@ -41,7 +41,7 @@ pub struct Change {
     pub resource: String,
     /// Gives its type, as CloudFormation names it.
     pub resource_type: String,
-    /// Lists the properties that change.
+    /// Lists what changes of the resource, sorted: properties, or whole attributes like `Tags`.
     pub changed_properties: Vec<String>,
     /// Tells whether it holds data that the change may put out of reach.
     pub may_lose_data: bool,
@@ -53,13 +53,13 @@ pub struct Change {
 pub enum ChangeKind {
     /// Another one takes its place, which is empty.
     Replaced,
-    /// Whether another one takes its place, only the change itself shows.
+    /// Another one may take its place: only the change itself shows whether it does.
     PerhapsReplaced,
     /// It is not of the stack any more.
     Removed,
-    /// It stays where it is.
+    /// It stays the same resource, with other properties.
     Changed,
-    /// It is new.
+    /// The stack gets it: it is made, or imported.
     New,
 }
 

@@ -38,18 +38,18 @@ pub struct Configuration {
 /// Lists the parameters of a stack.
 #[derive(Debug, Serialize)]
 pub struct StackParameters {
-    /// Names the stack.
+    /// Names the stack whose parameters these are.
     pub stack: String,
     /// Gives the version that it is of; `None` where it does not tell.
     pub version: Option<String>,
-    /// Lists the parameters by name.
+    /// Lists the parameters that the stack has, in the order of their names.
     pub parameters: Vec<StackParameter>,
 }
 
 /// Tells which value a parameter of a stack has.
 #[derive(Debug, Serialize)]
 pub struct StackParameter {
-    /// Names the parameter.
+    /// Names the parameter as the template does.
     pub name: String,
     /// Gives its value, as CloudFormation shows it: asterisks for one that nobody is to see.
     pub value: String,

@@ -13,9 +13,9 @@ use crate::release::{RELEASE_FILE, checksum};
 
 /// Bounds the size of an archive, in bytes: many times that of a release.
 const MOST_PACKED: usize = 500 * 1024 * 1024;
-/// Says how long a connection to a server may take.
+/// Bounds how long it may take to connect to the server of an archive.
 const CONNECTING: Duration = Duration::from_secs(10);
-/// Says how long a server may say nothing.
+/// Bounds how long that server may send nothing before the download fails.
 const SILENCE: Duration = Duration::from_mins(1);
 /// Bounds the size of what is unpacked, in bytes: many times that of a release.
 const MOST_BYTES: u64 = 2 * 1024 * 1024 * 1024;

@@ -36,7 +36,7 @@ pub struct Discarded {
     pub missing: Vec<String>,
     /// Repeats which messages were asked for.
     pub selection: Selection,
-    /// Groups of which there may be more behind those that were seen.
+    /// Names the groups of which there may be more behind those that were seen.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub cut_off: BTreeSet<String>,
 }

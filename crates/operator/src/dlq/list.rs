@@ -1,4 +1,4 @@
-//! What waits in dead-letter queues.
+//! Counts and lists what waits in dead-letter queues, and gives back all that it received for that.
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
@@ -28,7 +28,7 @@ pub struct List {
     pub messages: Option<Vec<About>>,
     /// Tells whether more matched than the limit let through.
     pub more: bool,
-    /// Groups of which there may be more than SQS shows.
+    /// Names the groups of which there may be more than SQS shows.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub cut_off: BTreeSet<String>,
 }

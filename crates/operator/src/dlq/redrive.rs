@@ -55,7 +55,7 @@ pub struct Redriven {
     pub other: usize,
     /// Tells how many are meant, and came after the redrive had begun.
     pub came_since: usize,
-    /// Groups of which there may be more behind messages that are not meant.
+    /// Names the groups of which there may be more behind messages that are not meant.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub cut_off: BTreeSet<String>,
 }

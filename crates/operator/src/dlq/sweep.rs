@@ -15,7 +15,7 @@ use crate::reporter::Reporter;
 pub(crate) enum Fate {
     /// The message stays where it is, out of sight until the sweep has ended.
     Stays,
-    /// The message was deleted.
+    /// The message was deleted: it went back to its queue, or was discarded.
     Gone,
     /// The message stays, and no other one needs to be shown.
     Enough,
@@ -24,9 +24,9 @@ pub(crate) enum Fate {
 /// Tells what stays in a dead-letter queue after a sweep.
 #[derive(Debug)]
 pub(crate) struct Swept {
-    /// Groups of the messages that stay.
+    /// Names the groups of the messages that stay.
     pub(crate) groups: BTreeSet<String>,
-    /// Groups of which there may be more than was seen.
+    /// Names the groups of which there may be more than was seen.
     pub(crate) cut_off: BTreeSet<String>,
 }
 
@@ -34,8 +34,8 @@ pub(crate) struct Swept {
 #[derive(Default)]
 struct Held {
     messages: BTreeMap<String, Message>,
-    /// Groups of which there may be more behind the messages that are held: SQS hands out nothing of a group while a
-    /// part of it is out of sight.
+    /// Names the groups of which there may be more behind the messages that are held: SQS hands out nothing
+    /// of a group while a part of it is out of sight.
     cut_off: BTreeSet<String>,
     /// Tells how many messages in a row came that were held already.
     again: usize,

@@ -21,7 +21,8 @@ const CLOCK: &str = "clock";
 const STATUS: &str = "stack";
 const VERSION: &str = "version";
 const OWN_VERSION: &str = env!("CARGO_PKG_VERSION");
-/// Answers carry whole seconds and are under way a while.
+/// Bounds the difference of two clocks that is not warned of, in seconds: answers carry whole seconds and are
+/// under way a while.
 const NOTABLE_SECONDS: i64 = 3;
 /// Bounds how far our clock may be off, in seconds: the functions' signatures are valid for ten seconds at Upvest.
 const FATAL_SECONDS: i64 = 9;
@@ -29,7 +30,7 @@ const FATAL_SECONDS: i64 = 9;
 /// Maps the names of the stack's CloudFormation parameters to their values.
 pub(super) type Parameters = BTreeMap<String, String>;
 
-/// Lists the stack's resources.
+/// Finds resources of the stack by their type, as CloudFormation lists them.
 #[derive(Debug)]
 pub(super) struct Resources(Vec<Resource>);
 

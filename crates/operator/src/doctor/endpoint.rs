@@ -23,7 +23,8 @@ const GET: &str = "GET is refused";
 const UNSIGNED: &str = "unsigned POST is refused";
 const IN_FRONT: &str = "see what answers in front of the API";
 pub(super) const PROBE: &str = "signed POST is answered 200";
-/// Bounds how much of an answer's body is read, in bytes.
+/// Bounds how much of an answer's body is read, in bytes. The refusals of ingest, whose reason is looked for,
+/// are shorter.
 const MAX_BODY_BYTES: usize = 4096;
 
 /// Holds the event that is posted, always the same: the receiver stores it once, and takes every other probe

@@ -1,4 +1,4 @@
-//! What a check finds.
+//! Holds what a check finds: how bad it is, and what an operator can do about it.
 
 use serde::Serialize;
 

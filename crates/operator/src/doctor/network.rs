@@ -16,7 +16,7 @@ const SYMPTOMS: [&str; 4] = [endpoint::PROBE, keys::FRESH, queues::BACKLOG, stor
 const NO_WAY_OUT: &str = "hold the endpoints, the NAT gateway or the proxy, and the security groups against docs/platform.md \
                           (Your network)";
 const APART: &str = "deploy the stack again, which puts all of them into VpcSubnetIds";
-/// Bounds how many functions are named.
+/// Bounds the functions that a finding names; of more it tells the number alone.
 const NAMED: usize = 3;
 
 /// Says in which subnets a function is, and with which security groups; `None` outside a VPC.

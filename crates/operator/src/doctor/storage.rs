@@ -15,10 +15,11 @@ const TABLES: &str = "tables";
 const ARCHIVE: &str = "archive";
 const QUARANTINE: &str = "quarantine";
 pub(super) const PENDING: &str = "pending";
-/// Says how long a delivery may be pending before a person has to look.
+/// Bounds how long a delivery may be pending before a person has to look: as long as messages are tried at
+/// most.
 const PENDING_FOR: SignedDuration = SignedDuration::from_hours(24);
 const BUS: &str = "event bus";
-/// Bounds how many objects in quarantine are counted.
+/// Bounds the objects in quarantine that are counted: S3 lists 1,000 with each request.
 const MOST_COUNTED: usize = 10_000;
 
 /// Checks the DynamoDB tables of the stack, all at the same time: five, and that of its subscriptions where it manages these.

@@ -1,4 +1,4 @@
-//! Whether entities are what their events say.
+//! Compares entities with their events, and changes neither.
 
 use std::fmt;
 

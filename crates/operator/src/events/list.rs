@@ -22,7 +22,7 @@ use crate::times::to_the_second;
 
 /// Bounds the deliveries that are read for one page of the list: as many reads of S3, and of the log.
 pub const MOST_DELIVERIES: usize = 1_000;
-/// Says how many deliveries are read at the same time.
+/// Limits the deliveries that are read at the same time. Each is held in memory, with a body of up to 6 MiB.
 const AT_A_TIME: usize = 8;
 
 /// Says which events are listed, and how many.

@@ -15,7 +15,7 @@ use uuid::Uuid;
 use super::signed::Signed;
 use crate::signed_place::place_of;
 
-/// Limits how many deliveries are read at a time.
+/// Limits the deliveries that are read at the same time. Each is held in memory, with a body of up to 6 MiB.
 pub(super) const AT_A_TIME: usize = 8;
 
 /// Reads deliveries from the archive and verifies them with the keys of today.

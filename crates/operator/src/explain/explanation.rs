@@ -1,4 +1,4 @@
-//! What an explanation says.
+//! Holds an explanation: an entity, its events, their deliveries, and every fault that was found in them.
 
 use std::collections::BTreeMap;
 

@@ -10,7 +10,7 @@ use upvest::delivery::events_of;
 use crate::error::Result;
 use crate::repair::Repair;
 
-/// Limits how many deliveries are read at the same time.
+/// Limits the deliveries that are read at the same time. Each is held in memory, with a body of up to 6 MiB.
 const AT_A_TIME: usize = 8;
 
 /// Lists the deliveries that a key proved.

@@ -10,7 +10,7 @@ use super::Heard;
 use crate::error::Result;
 use crate::send::Target;
 
-/// Says how long to wait before it is posted again.
+/// Says how long to wait before something that the program did not take is posted again.
 const PAUSE: Duration = Duration::from_secs(1);
 /// Lists the headers that the connection to the program has of its own.
 const OWN_HEADERS: [&str; 2] = ["host", "content-length"];
@@ -23,7 +23,7 @@ pub struct Poster {
     attempts: u32,
 }
 
-/// Tells what a program answered.
+/// Tells how posting to the program went: its last answer, and how many attempts that took.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Post {
     /// Gives the status of its last answer; `None` where it gave none.

@@ -42,7 +42,7 @@ pub struct Record {
     pub sha256: String,
     /// Gives the size of the whole body in bytes, also when only some of its events were in quarantine.
     pub bytes: usize,
-    /// Refers to the object itself.
+    /// Refers to the object in the bucket, which is deleted.
     #[serde(skip)]
     quarantined: Quarantined,
 }

@@ -1,4 +1,4 @@
-//! Whether what is in quarantine holds by now.
+//! Verifies again what is in quarantine, and tells what would become of it if it were sent.
 
 use std::collections::BTreeMap;
 

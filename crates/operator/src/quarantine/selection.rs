@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::names::{instead, quarantine_reasons};
 use crate::times::When;
 
-/// Says how many objects are read at a time.
+/// Limits the objects that are read at the same time. Each is held in memory, with a body of up to 6 MiB.
 const AT_A_TIME: usize = 8;
 
 /// Says which deliveries in quarantine are meant. It serialises as the audit table has it.

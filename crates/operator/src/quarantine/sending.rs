@@ -52,7 +52,7 @@ pub struct Reverified {
     /// Says what became of it; `None` before anything was done.
     #[serde(rename = "became")]
     pub result: Option<ReverifyResult>,
-    /// Refers to the object itself.
+    /// Refers to the object in the bucket, which is sent and then taken out.
     #[serde(skip)]
     pub(super) quarantined: Quarantined,
     /// Tells whether the object notes that it was sent, until the stack refuses it.

@@ -21,7 +21,7 @@ use crate::records::Records;
 use crate::repair::Throttle;
 use crate::stack::Stack;
 
-/// Says how many entities are read from the table at the same time.
+/// Limits the entities that are read from the table at the same time, with a request for each.
 const AT_A_TIME: usize = 16;
 
 /// Says what of the stack to compare with Upvest.

@@ -1,4 +1,4 @@
-//! What differs, and what the stack was told about it.
+//! Reports what differs between the stack and Upvest, and what the stack was told about it.
 
 use std::collections::BTreeMap;
 

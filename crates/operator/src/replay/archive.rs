@@ -17,9 +17,9 @@ use super::selection::Filter;
 use crate::error::Result;
 use crate::records::Records;
 
-/// Says how many ids can be looked up at a time.
+/// Bounds the ids of one look into the log: `BatchGetItem` takes 100 keys.
 const LOOK_UP: usize = 100;
-/// Says how many deliveries are read at the same time.
+/// Limits the deliveries that are read at the same time. Each is held in memory, with a body of up to 6 MiB.
 const DELIVERIES: usize = 8;
 
 /// Reads what was received in a range of time, in the order of receipt. An event belongs to the delivery that the log

@@ -1,11 +1,11 @@
-//! How many events a replay is of, and which of them cannot be had.
+//! Counts the events of a replay by domain and type, and names those that cannot be had.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use upvest::Domain;
 
-/// Says how many failures are named; the rest is counted.
+/// Bounds the failures that are named; the rest is counted.
 const NAMED: usize = 100;
 
 /// Counts the selected events, each of which makes one message, before anything is sent.
@@ -23,7 +23,7 @@ pub struct Failure {
     pub reason: String,
 }
 
-/// Failures, so many that memory has room for them.
+/// Holds failures: the first of them by name, and the count of all.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Failures {
     pub(super) named: Vec<Failure>,

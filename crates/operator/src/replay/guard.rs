@@ -26,7 +26,7 @@ pub(crate) struct Guard {
     now: Timestamp,
     /// Says why an entity holds the replay back.
     reasons: BTreeMap<EntityKey, String>,
-    /// Entities with an event that may be on its way.
+    /// Names the entities with an event that may be on its way.
     young: BTreeSet<EntityKey>,
 }
 

@@ -1,4 +1,4 @@
-//! What is read at a time of what is selected.
+//! Holds what a replay reads at a time, with the position that this brings it to.
 
 use pipeline::stores::events::TimelineCursor;
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,4 @@
-//! Which events a replay is of.
+//! Selects the events of a replay: by id, by entity, by type, or by the time of receipt.
 
 use std::fmt;
 

@@ -21,9 +21,9 @@ use crate::records::Records;
 use crate::repair::Throttle;
 use crate::reporter::Work;
 
-/// Says how many messages are sent at a time.
+/// Bounds the messages that are sent at a time: SQS takes ten in a request.
 const BATCH: usize = 10;
-/// Says how often messages are sent again, beyond the SDK's own retries.
+/// Bounds how often messages are sent in all, beside the SDK's own retries.
 const ATTEMPTS: u32 = 3;
 
 /// Sends the events of a task page by page, and notes its progress in the audit table, so that it can be resumed.

@@ -1,4 +1,4 @@
-//! Which deliveries to make, and in which order.
+//! Plans the deliveries of a run: how many, of which payloads, and in which order.
 
 /// Says how many deliveries are made of the payloads, and in which order.
 #[derive(Debug, Clone, Copy)]

@@ -1,4 +1,4 @@
-//! What a run of deliveries came to.
+//! Sums up a run of deliveries: counts, rates, answers, and how long these took.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use upvest::signature::SigningKey;
 
 use super::load::{Answer, Outcome};
 
-/// Bounds how many deliveries are listed one by one.
+/// Bounds the deliveries of a run that are listed one by one: of a longer run, none is.
 const MOST_LISTED: usize = 20;
 
 /// Sums up a run of `send`: what was sent, how fast, and what was answered.

@@ -1,4 +1,4 @@
-//! Where deliveries go.
+//! Holds the URL that deliveries go to, and refuses one that they should not go to.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;

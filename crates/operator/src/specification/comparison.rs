@@ -10,7 +10,7 @@ use super::document::{EventSchema, Fields, Specification};
 use super::{Difference, Side, Subject};
 use crate::names;
 
-/// Where a ledger line says of which type each entity is that it refers to.
+/// Names the field in which a ledger line says of which type each entity is that it refers to.
 const REFERENCE_TYPE: &str = "references[].type";
 
 /// Collects what one side has alone.

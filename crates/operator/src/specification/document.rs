@@ -8,10 +8,10 @@ use upvest::category::name_of;
 
 use crate::error::{Error, Result};
 
-/// How many references are followed to one schema, so that some that lead to each other have an end.
+/// Bounds how many references are followed to one schema, so that some that lead to each other have an end.
 const MAX_REFERENCES: usize = 32;
 
-/// Where `OpenAPI` 3.1 has webhooks, and where documents of `OpenAPI` 3.0 have them.
+/// Names the members that hold webhooks: that of `OpenAPI` 3.1, and that of documents of `OpenAPI` 3.0.
 const SECTIONS: [&str; 2] = ["webhooks", "x-webhooks"];
 
 /// Points to the categories that a subscription may name.
@@ -144,7 +144,7 @@ impl Document {
         }
     }
 
-    /// The texts that a schema allows, where it lists them.
+    /// Lists the texts that a schema allows, where it names them.
     fn values(&self, schema: &Value) -> BTreeSet<String> {
         let schema = self.resolve(schema);
         let listed = schema["enum"].as_array().into_iter().flatten();
@@ -165,7 +165,7 @@ impl Document {
     }
 }
 
-/// The schemas around one, from the inside out.
+/// Links a schema to those around it, from the inside out.
 struct Around<'s> {
     schema: &'s Value,
     around: Option<&'s Self>,

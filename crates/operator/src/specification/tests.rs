@@ -5,7 +5,7 @@ use crate::error::ErrorKind;
 
 const SMALL: &str = include_str!("small.yaml");
 
-/// What one side has alone of a subject: category and name.
+/// Lists what one side has alone of a subject: category and name.
 fn only_in(report: &SpecificationReport, side: Side, subject: Subject) -> Vec<(&str, &str)> {
     let found = report.differences.iter();
     found

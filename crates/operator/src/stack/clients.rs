@@ -18,7 +18,7 @@ use upvest::Domain;
 use super::{Part, Queue, Stack};
 use crate::error::{Error, Result};
 
-/// Clients, for what no store of the receiver covers.
+/// Makes clients of AWS, for what no store of the receiver covers.
 impl Stack {
     /// Makes a client of DynamoDB, which has all tables of the stack.
     pub(crate) fn dynamodb(&self) -> aws_sdk_dynamodb::Client {

@@ -64,7 +64,7 @@ struct Connection {
     outputs: BTreeMap<String, String>,
 }
 
-/// Says that no stack was named.
+/// Makes the error of a command that names no stack, with the options that name one.
 pub(super) fn nothing_named() -> Error {
     Error::usage(
         "no stack is named: use --stack NAME or --context NAME, or --local for the one that `make run` starts; \
@@ -171,7 +171,7 @@ impl<'f> StackFinder<'f> {
         &self.variables
     }
 
-    /// Gives what was chosen.
+    /// Gives what the options of the operator say: which stack is meant, and as whom to work on it.
     pub fn choice(&self) -> &StackChoice {
         &self.choice
     }

@@ -13,7 +13,7 @@ pub(crate) struct Resource {
     pub(crate) resource_type: String,
     /// Names it as the template does.
     pub(crate) logical: String,
-    /// Names it as AWS does.
+    /// Gives the id by which calls ask AWS for it: a name, an ARN, or the URL of a queue.
     pub(crate) physical: String,
 }
 

@@ -5,7 +5,7 @@ use upvest::{Event, split};
 use crate::error::{Error, Result};
 use crate::names::instead;
 
-/// Holds a file of samples.
+/// Holds one file of events/samples: a story, as the batch of events that tell it.
 struct Story {
     /// Gives the name of the file, which begins with a number.
     file: &'static str,

@@ -1,4 +1,4 @@
-//! What is shown of a delivery.
+//! Describes a delivery to whoever watches: where it went, and which of its events were asked for.
 
 use jiff::Timestamp;
 use pipeline::error::AwsError;

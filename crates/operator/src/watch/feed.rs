@@ -22,9 +22,9 @@ use super::delivery::WatchedDelivery;
 use super::reader::Reader;
 use crate::error::{Error, Result};
 
-/// Says how many deliveries are read at a time.
+/// Limits the deliveries that are read at the same time. Each is held in memory, with a body of up to 6 MiB.
 const AT_A_TIME: usize = 8;
-/// Says how far the receiver's clock may be ahead of ours.
+/// Bounds how far the receiver's clock may be ahead of ours: what is further in our future is seen later.
 const CLOCK_SKEW: Duration = Duration::from_secs(60);
 /// Ends the doubling of the pause after failures, so that watching soon goes on once the archive is back.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);

@@ -1,15 +1,16 @@
-//! Which events are shown.
+//! Chooses the events that are shown: by type, category and entity.
 
 use upvest::Event;
 
 /// Chooses events; without anything in it, all.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
-    /// Types, like `ORDER.FILLED`, in any case.
+    /// Selects events by their types, like `ORDER.FILLED`, in any case.
     pub types: Vec<String>,
     /// Selects events by their categories, like `ORDER`, in any case.
     pub categories: Vec<String>,
-    /// Entities, written `TYPE#ID` as the log has them; the beginning of the id is enough.
+    /// Selects events by their entities, written `TYPE#ID` as the log has them; the beginning of the id is
+    /// enough.
     pub entities: Vec<String>,
 }
 

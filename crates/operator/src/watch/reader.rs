@@ -16,7 +16,7 @@ use super::filter::Filter;
 use crate::error::Result;
 use crate::stack::Stack;
 
-/// Says how many entities are read at a time.
+/// Limits the entities whose states are looked up at the same time.
 const AT_A_TIME: usize = 8;
 /// Says how often the state of an entity is looked at before the event is shown without it.
 const STATE_ATTEMPTS: u32 = 3;

@@ -1,4 +1,4 @@
-//! What became of a test delivery in the stack.
+//! Follows a test delivery through the stack, and tells what became of it.
 
 use std::time::Duration;
 

@@ -9,7 +9,8 @@ use super::is_same_url;
 use super::outcome::{Outcome, PlannedRequest, invalid};
 use crate::error::{Error, Result};
 
-/// Says how long a subscription that was created a moment ago may not be there yet.
+/// Bounds how long a change is tried where Upvest finds no subscription: by its documentation, a new one may
+/// not be there at once.
 const LAG: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_secs(1);
 

@@ -1,4 +1,4 @@
-//! What came of changing a subscription.
+//! Tells what came of changing a subscription, or would: the difference, and the request.
 
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};

@@ -1,4 +1,4 @@
-//! What an action ends with that did not do its work.
+//! Says why an action did not do its work, and whether trying it again may help.
 
 use std::error::Error;
 use std::fmt;

@@ -1,4 +1,4 @@
-//! Why keys were not refreshed.
+//! Says why keys were not refreshed, and what to do about it.
 
 use lambda_runtime::Diagnostic;
 

@@ -14,7 +14,7 @@ use flate2::read::DeflateDecoder;
 use flate2::write::DeflateEncoder;
 use upvest::delivery::MAX_BODY_BYTES;
 
-/// Bounds the number of bytes that a message's body and attributes may have together.
+/// Bounds the bytes that a message's body and attributes may have together: SQS's quota of 1 MiB.
 pub const MAX_MESSAGE_BYTES: usize = 1_048_576;
 
 /// Says how the bytes are written in the message body.

@@ -74,7 +74,7 @@ impl fmt::Debug for Request {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Status {
-    /// It is done.
+    /// What it asked for is done: the deployment goes on.
     Success,
     /// It is not done: the deployment fails.
     Failed,

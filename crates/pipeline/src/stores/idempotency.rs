@@ -25,7 +25,8 @@ use super::item::{condition_held, item_in_the_way, number, text};
 use crate::error::AwsError;
 use crate::runtime::clock::Clock;
 
-/// Bounds the result that is kept, in bytes. A larger one is left out.
+/// Bounds the result that is kept, in bytes: a limit of ours, far below the 400 KB of an item. A larger one
+/// is left out.
 const MAX_RESULT_BYTES: usize = 64 * 1024;
 
 /// Keeps the records of the actions that ran, so that none runs twice for one event.

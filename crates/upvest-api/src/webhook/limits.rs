@@ -1,4 +1,4 @@
-//! How deliveries may be batched.
+//! Holds how deliveries are batched, by delay and by size, each within the limits of Upvest.
 
 use std::fmt;
 

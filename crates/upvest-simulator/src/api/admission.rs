@@ -73,7 +73,8 @@ fn check_headers(headers: &HeaderMap, body: &[u8], content_type: &str) -> Result
     Ok(())
 }
 
-/// The client is named by a header, which Upvest's Java example leaves out of its token request.
+/// Finds the client that the header `upvest-client-id` names, or else the form of a token request: Upvest's
+/// Java example leaves the header out there.
 fn client<'s>(
     simulator: &'s Simulator,
     headers: &HeaderMap,

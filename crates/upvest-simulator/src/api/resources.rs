@@ -41,7 +41,8 @@ const LISTS: [(&str, &str); 8] = [
     ("/transactions/securities", "SECURITY_TRANSACTION"),
 ];
 
-/// The path of a list of what belongs to something, its category, and the member that names the owner.
+/// Lists the paths of lists of what belongs to something, each with its category and the member that names
+/// the owner.
 const OWNED: [(&str, &str, &str); 8] = [
     ("/accounts/{id}/orders", "ORDER", "account_id"),
     (POSITIONS, "POSITION", "account_id"),

@@ -18,7 +18,8 @@ use crate::api_client::ApiClient;
 
 /// Bounds the longest accepted time from `created` to `expires`: Upvest's examples use up to 60 seconds.
 const MAX_LIFETIME_SECONDS: i64 = 300;
-/// Says how far `created` may be ahead of the server's clock.
+/// Bounds how far `created` may be ahead of the server's clock, in seconds: assumed, as Upvest's limit is not
+/// known.
 const MAX_AHEAD_SECONDS: i64 = 10;
 const IGNORED_PREFIXES: [&str; 7] = [
     "cf-",

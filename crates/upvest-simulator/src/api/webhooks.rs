@@ -21,7 +21,7 @@ use crate::simulator::Simulator;
 use crate::subscriber::Subscriber;
 use crate::subscription::Subscription;
 
-/// Bounds the subscriptions on one page.
+/// Bounds the subscriptions on one page, by Upvest's API description.
 const MAX_LIMIT: usize = 1000;
 const DEFAULT_LIMIT: usize = 100;
 const SORTS: [&str; 5] = ["created_at", "updated_at", "title", "url", "enabled"];

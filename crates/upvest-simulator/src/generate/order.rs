@@ -12,7 +12,7 @@ pub(super) const INSTRUMENTS: [&str; 6] = [
     "US5949181045",
     "IE00B4L5Y983",
 ];
-/// Cents: prices of 10.00 to 300.00.
+/// Bounds the prices of orders, in cents: 10.00 to 300.00.
 const PRICES: std::ops::Range<u64> = 1_000..30_000;
 
 /// Describes an order to buy; quantities are thousandths of a share, prices cents.

@@ -23,16 +23,16 @@ const WEBHOOK: &str = r#"{"title":"User webhook","url":"https://tenant.tld/webho
 const MINIMAL: &str = "upvest-client-id authorization upvest-api-version content-type content-length accept @method \
                        @path content-digest";
 
-/// A request, and how it is signed.
+/// Holds a request, and how it is signed.
 #[derive(Clone)]
 struct Signed {
     method: Method,
     path: String,
     headers: Vec<(String, String)>,
     body: String,
-    /// The covered components in their order, separated by spaces.
+    /// Lists the covered components in their order, separated by spaces.
     covered: String,
-    /// The parameters in their order; `NONCE` becomes one.
+    /// Lists the parameters of the signature in their order; `NONCE` becomes one.
     parameters: String,
 }
 

@@ -56,7 +56,7 @@ struct Inner {
     statuses: Mutex<Vec<u16>>,
 }
 
-/// Answers 200, unless told otherwise.
+/// Receives deliveries and answers 200, after the statuses that it was started with.
 #[derive(Debug, Clone)]
 pub(crate) struct Receiver {
     inner: Arc<Inner>,

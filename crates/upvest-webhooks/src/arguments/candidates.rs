@@ -22,17 +22,17 @@ pub(crate) fn event_types() -> ArgValueCandidates {
     })
 }
 
-/// Offers categories of events.
+/// Offers the categories of events that this version knows, like `ORDER`.
 pub(crate) fn categories() -> ArgValueCandidates {
     ArgValueCandidates::new(|| of(names::categories()))
 }
 
-/// Offers the domains.
+/// Offers the domains, like `orders`, each of which has a processor.
 pub(crate) fn domains() -> ArgValueCandidates {
     ArgValueCandidates::new(|| of(Domain::ALL.map(Domain::name)))
 }
 
-/// Offers the queues.
+/// Offers the queues that a stack may have: those of deliveries, of requests for keys, and of each domain.
 pub(crate) fn queues() -> ArgValueCandidates {
     ArgValueCandidates::new(|| of(Queue::all().map(Queue::as_str)))
 }
@@ -47,7 +47,7 @@ pub(crate) fn recorded_commands() -> ArgValueCandidates {
     ArgValueCandidates::new(|| of(audit::COMMANDS))
 }
 
-/// Offers the operator's contexts.
+/// Offers the names of the contexts in the operator's own file; none where it cannot be read.
 pub(crate) fn contexts() -> ArgValueCandidates {
     ArgValueCandidates::new(|| of(own_contexts().map(|(name, _)| name)))
 }

@@ -23,7 +23,7 @@ impl TypedValueParser for OneOf {
     }
 }
 
-/// Reads one of these things by its name, and takes no other name.
+/// Makes a parser that takes the names of `all` and nothing else, and gives what has the name.
 pub(crate) fn by_name<T, const N: usize>(
     all: [T; N],
     name: fn(T) -> &'static str,

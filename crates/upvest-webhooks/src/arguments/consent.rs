@@ -1,4 +1,4 @@
-//! Whether something is done at all, and who is asked, where nothing is repaired.
+//! Asks before something is changed by what is no repair, unless the options answer already.
 
 use clap::Args;
 use operator::Result;

@@ -1,4 +1,4 @@
-//! What a command works on.
+//! Finds the stack that a command works on, with the clock and the reporter beside it.
 
 use operator::{Reporter, Result, Stack, StackFinder};
 use pipeline::runtime::clock::Clock;

@@ -1,4 +1,4 @@
-//! Which stack to work on.
+//! Takes the options that say which stack to work on, and with whose credentials.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! What stands below the help of the whole command line.
+//! Holds the text below the help of the whole command line: examples, variables and exit statuses.
 
 /// Shows commands by what they are for, and lists the environment variables and the exit statuses.
 pub(super) const EXAMPLES: &str = "\

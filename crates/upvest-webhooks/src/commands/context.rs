@@ -45,14 +45,14 @@ pub(crate) enum Command {
 pub(crate) struct ContextList {
     /// Names the file that they stand in.
     file: String,
-    /// Lists them, sorted by name.
+    /// Lists the contexts of the file, sorted by name.
     contexts: Vec<Named>,
 }
 
-/// Describes a context.
+/// Describes a context, as the configuration file has it.
 #[derive(Debug, Serialize)]
 pub(crate) struct Named {
-    /// Gives its name.
+    /// Gives the name by which `--context` means it.
     name: String,
     /// Tells whether it is used where nothing names a stack.
     default: bool,
@@ -71,9 +71,9 @@ pub(crate) struct Named {
 pub(crate) struct Changed {
     /// Names the file that was written.
     file: String,
-    /// Names the context.
+    /// Names the context that was made, changed, chosen or deleted.
     name: String,
-    /// Says what became of it.
+    /// Says which of these was done with it.
     result: Change,
 }
 
@@ -81,9 +81,9 @@ pub(crate) struct Changed {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Change {
-    /// It is new.
+    /// The file did not have it before.
     Made,
-    /// It says something else.
+    /// The file had it before, and it now says what was given.
     Changed,
     /// It is the default one from now on.
     Default,

@@ -28,7 +28,7 @@ use crate::output::{Exit, Page, note};
 use crate::screen::{self, App, Desk, Setting};
 use crate::terminal::{stop_signal, time_is_over};
 
-/// Says how many updates wait for the program.
+/// Bounds the updates that wait to be posted or shown: while there are so many, nothing more is read.
 const WAITING: usize = 64;
 /// Says how long after their receipt deliveries are still looked for.
 const LATE: Duration = Duration::from_secs(120);

@@ -18,7 +18,7 @@ pub(crate) struct Arguments {
     split: bool,
 }
 
-/// Says who holds a policy.
+/// Says for whom the policy is: it allows what the commands of such an operator call.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Who {
     /// Whoever looks: every command that changes nothing, `doctor` among them

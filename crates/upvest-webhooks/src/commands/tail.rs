@@ -21,7 +21,7 @@ use crate::arguments::{entity, event_type, length_of_time};
 use crate::screen::{self, App, Desk, News, Setting};
 use crate::terminal::{stop_signal, time_is_over};
 
-/// Says how many updates wait for whoever shows them.
+/// Bounds the updates that wait for whoever shows them: while there are so many, nothing more is read.
 const WAITING: usize = 64;
 
 #[derive(Debug, Args)]

@@ -55,7 +55,7 @@ pub(crate) struct Arguments {
     list: bool,
 }
 
-/// Lists what can be triggered.
+/// Lists the event types and the stories that there are samples of.
 #[derive(Debug, Serialize)]
 pub(crate) struct Samples {
     types: Vec<&'static str>,

@@ -52,7 +52,7 @@ pub(crate) enum Command {
 /// Tells what the screen has to know.
 #[derive(Debug)]
 pub(crate) enum News {
-    /// The feed told something.
+    /// The feed tells of a delivery, or whether the archive can be read.
     Seen(Update),
     /// Something became of an event that was to be posted; of the whole delivery, where no event is named.
     Posting {
@@ -98,7 +98,7 @@ pub(crate) struct App {
     pub(super) help: Option<u16>,
     /// Holds the explanation that is shown in place of the list.
     pub(super) explained: Option<Explained>,
-    /// Answers the last key.
+    /// Answers the last key in words, such as what was copied, until another key is pressed.
     pub(super) notice: Option<String>,
     /// Numbers the first delivery that is not shown, while it is paused.
     paused_at: Option<u64>,

@@ -1,4 +1,4 @@
-//! How the screen looks.
+//! Draws the screen: a header and the status, the list with details or an explanation, and the keys.
 
 mod colours;
 mod columns;

@@ -1,4 +1,4 @@
-//! What a row of the table of categories says.
+//! Describes a row of the table of categories: to which entity an event belongs, and what it does there.
 
 use super::Domain;
 

@@ -1,4 +1,4 @@
-//! What is computed from an entity's state.
+//! Computes figures of an entity's whole state, such as sums over the executions of an order.
 
 use std::collections::{BTreeMap, BTreeSet};
 

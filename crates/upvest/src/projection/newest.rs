@@ -1,4 +1,4 @@
-//! What the newest object of an entity says.
+//! Keeps what was computed from the newest object of an entity, and the place of its event.
 
 use std::collections::{BTreeMap, BTreeSet};
 

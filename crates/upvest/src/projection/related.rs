@@ -1,4 +1,4 @@
-//! Which other entities an entity is connected with.
+//! Finds the other entities that an object names, by the fields in which Upvest refers to them.
 
 use std::collections::BTreeSet;
 

@@ -24,7 +24,7 @@ pub enum Derived {
 const NO: usize = 0;
 const YES: usize = 1;
 const TEXT: usize = 2;
-/// With the number of texts added.
+/// Is added to the number of texts that follow.
 const TEXTS: usize = 3;
 
 impl Derived {

@@ -1,4 +1,4 @@
-//! What to sign, and the headers that come of it.
+//! Says what a signature covers, and holds the headers that come of signing.
 
 use jiff::Timestamp;
 

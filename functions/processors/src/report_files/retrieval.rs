@@ -29,7 +29,7 @@ pub const SETTLEMENT_REPORTS: &str = "settlement_reports";
 /// Bounds the files that are retrieved, in bytes. As many as are retrieved at once fit into the 512 MiB that Lambda
 /// gives a function for temporary files.
 const MAX_BYTES: u64 = 100 * 1024 * 1024;
-/// Says how many files are retrieved at once.
+/// Limits the files that are retrieved at once: each may have [`MAX_BYTES`] in the temporary folder.
 const AT_ONCE: usize = 4;
 /// Says how often a file's location is asked for, where the one before gave nothing.
 const MAX_LOCATIONS: u32 = 3;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::account::Account;
 use crate::template::cloudformation::Template;
 
-/// What a local stack sets by itself, because it differs from AWS.
+/// Names the parameters that a local stack sets by itself, because it differs from AWS.
 const OF_THE_MACHINE: [&str; 5] = [
     "Architecture",
     "CertificateBundle",

@@ -6,13 +6,13 @@ use super::super::sender::new_id;
 use super::{Case, Subject, at, current, derived, late, related, statuses, types};
 
 const PAGE: &str = include_str!("../../../../docs/use-cases/orders.md");
-/// The pattern on the page for every change of an order.
+/// Numbers the pattern on the page, from 0, for every change of an order.
 const ALL: usize = 0;
-/// The one for an order that is filled or cancelled.
+/// Numbers the one for an order that is filled or cancelled.
 const ENDED: usize = 1;
-/// The one for executions that settle or are cancelled.
+/// Numbers the one for executions that settle or are cancelled.
 const SETTLED: usize = 2;
-/// The one for a cancellation that is refused.
+/// Numbers the one for a cancellation that is refused.
 const REFUSED: usize = 3;
 
 fn order() -> Subject {

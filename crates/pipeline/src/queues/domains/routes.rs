@@ -1,4 +1,4 @@
-//! Which queue a domain has.
+//! Finds the queue of a domain, in the list that a function is configured with.
 
 use std::collections::BTreeMap;
 use std::str::FromStr;

@@ -21,7 +21,7 @@ const END: &str = "-----END CERTIFICATE-----";
 pub(super) enum Bundle {
     /// Reads the file that `SSL_CERT_FILE` names.
     File(String),
-    /// Where the usual library finds them: in a folder that is named, or in the system's.
+    /// Reads what the usual library finds: in a folder that is named, or in the system's.
     Found,
 }
 
@@ -35,7 +35,8 @@ impl fmt::Display for Bundle {
 }
 
 impl Bundle {
-    /// Reads where the certificates are.
+    /// Chooses the file that `SSL_CERT_FILE` names, unless `SSL_CERT_DIR` is set too; else what the library
+    /// finds.
     pub(super) fn named(variables: &Variables<'_>) -> Self {
         // Where a folder of certificates is named, or nothing is, the library reads all there is.
         match (variables("SSL_CERT_DIR"), variables("SSL_CERT_FILE")) {

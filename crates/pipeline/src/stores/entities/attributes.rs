@@ -25,9 +25,9 @@ pub const OBJECT_TYPE: &str = "object_type";
 pub const OBJECT_OCCURRED: &str = "object_occurred";
 /// Names the last event by its id.
 pub const LAST_EVENT_ID: &str = "last_event_id";
-/// Names the last event's type.
+/// Names the type of the last event, like `ORDER.FILLED`.
 pub const LAST_EVENT_TYPE: &str = "last_event_type";
-/// Names the last event's place.
+/// Names the last event's place in the entity's time line, as text.
 pub const LAST_OCCURRED: &str = "last_occurred";
 /// Tells how often the item was written.
 pub const VERSION: &str = "version";

@@ -14,9 +14,9 @@ pub const TIME_FLAG: &str = "time_flag";
 pub const DELIVERY_ID: &str = "delivery_id";
 /// Names the time at which that was received (RFC 3339).
 pub const RECEIVED_AT: &str = "received_at";
-/// Holds its identity, in hexadecimal.
+/// Holds its identity, in hexadecimal: a hash of what it says, by which a duplicate is told from a conflict.
 pub const SHA256: &str = "sha256";
-/// Holds its object, verbatim.
+/// Holds the member `object` of the event, verbatim, unless it is too large for an item.
 pub const OBJECT: &str = "object";
 /// Tells where the archive has one whose object is too large for an item.
 pub const ARCHIVED_AT: &str = "archived_at";

@@ -1,4 +1,4 @@
-//! The events of a range of time.
+//! Reads the events that were received in a range of time, from the whole log: no index is by time.
 
 use std::ops::Range;
 

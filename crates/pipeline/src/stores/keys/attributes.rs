@@ -4,7 +4,7 @@
 pub const KEY_ID: &str = "key_id";
 /// Names the algorithm that the key signs with.
 pub const ALGORITHM: &str = "algorithm";
-/// Tells who wrote the row.
+/// Tells who wrote the row: `upvest` for a fetch, `import` for an operator.
 pub const SOURCE: &str = "source";
 /// Tells when the row was written (RFC 3339).
 pub const FIRST_SEEN: &str = "first_seen";

@@ -1,4 +1,4 @@
-//! What an operator writes into the keys table.
+//! Imports keys of an operator into the keys table; another key of the same id stays unless told otherwise.
 
 use secrecy::{ExposeSecret, SecretSlice};
 use subtle::ConstantTimeEq;
@@ -56,7 +56,7 @@ pub enum ImportError {
     /// The id has the character that sets the ids of earlier keys apart.
     #[error("the id {key_id} has a `!`, which marks keys that were changed: no delivery is verified by it")]
     Reserved {
-        /// Gives the id.
+        /// Gives the id that has the character.
         key_id: String,
     },
     /// Somebody else wrote a key of this id between the read and the write.

@@ -1,4 +1,4 @@
-//! What a client may say about a subscription.
+//! Reads what a client says about a subscription, and refuses what it may not say.
 
 use std::net::IpAddr;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What a change set would change, in words.
+//! Writes in words what a change set would change, and asks whether that is wanted.
 
 use std::collections::BTreeMap;
 

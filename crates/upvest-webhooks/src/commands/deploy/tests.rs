@@ -26,11 +26,11 @@ use crate::Cli;
 
 const STACK: &str = "upvest-webhooks";
 const TABLE: &str = "AWS::DynamoDB::Table";
-/// What every template of a release has before its own parameters.
+/// Defines what every template of a release has before its own parameters.
 const PLACE: &str =
     "Parameters:\n  ArtifactsBucket:\n    Type: String\n  ArtifactsPrefix:\n    Type: String\n";
 
-/// What is nested in it.
+/// Holds the template that is nested in it.
 const NESTED: &str = "Resources: {}";
 
 /// An account without a stack, and a release.
@@ -40,7 +40,7 @@ struct Site {
     release: TempDir,
 }
 
-/// What is in the folder of a release: a template, and the code of functions.
+/// Lists what is in the folder of a release: a template, and the code of functions.
 fn files() -> [(&'static str, String); 4] {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../template.yaml");
     let template = std::fs::read_to_string(path).unwrap();

@@ -32,13 +32,13 @@ struct Line {
     doctor: Arguments,
 }
 
-/// A world whose stack is complete.
+/// Holds a world whose stack is complete, and the outputs of that stack.
 struct Site {
     world: ConnectedDeployment,
     outputs: BTreeMap<String, String>,
 }
 
-/// What the command said.
+/// Holds the report of the command: as JSON, and as text of three widths.
 struct Checked {
     json: Value,
     text: String,
@@ -47,7 +47,7 @@ struct Checked {
 }
 
 impl Site {
-    /// A stack without any fault, and its one enabled subscription.
+    /// Sets up a stack without any fault, and its one enabled subscription.
     async fn healthy() -> Self {
         let world = ConnectedDeployment::new().await;
         let aws = &world.receiver.aws;
@@ -170,7 +170,7 @@ impl Site {
             .collect()
     }
 
-    /// Takes the only subscription away.
+    /// Deletes the only subscription at the simulated Upvest.
     fn unsubscribe(&self) {
         for subscription in self.world.simulator.subscriptions() {
             assert!(self.world.simulator.drop_subscription(&subscription.id));

@@ -41,7 +41,7 @@ async fn is_in_order(site: &Deployment, entity: &str) -> bool {
         .succeeded()
 }
 
-/// Two orders and a payment.
+/// Sets up a stack that knows two orders and a payment.
 async fn site() -> Deployment {
     let site = Deployment::new().await;
     site.deliver(&[

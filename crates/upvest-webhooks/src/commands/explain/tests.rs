@@ -86,7 +86,7 @@ async fn log_without_dispatch(signed: &Deployment, id: &str, second: u8, status:
     log.record(&[lost]).await.unwrap();
 }
 
-/// Two deliveries that make an order.
+/// Makes an order in two deliveries, whose ids it returns.
 async fn with_order() -> (Deployment, [String; 2]) {
     let signed = Deployment::new().await;
     let first = signed.deliver(&[order("e1", 1, "NEW")]).await;

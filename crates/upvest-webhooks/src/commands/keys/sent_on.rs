@@ -1,4 +1,4 @@
-//! What waited for a key, and was sent on.
+//! Tells how many deliveries were sent on that waited for a key.
 
 /// Tells that deliveries which waited for a key were sent on, if any were.
 pub(super) fn sent_on(count: usize) -> String {

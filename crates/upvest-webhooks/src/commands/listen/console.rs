@@ -113,7 +113,7 @@ impl Drop for Console {
     }
 }
 
-/// Says what somebody pressed.
+/// Says what a pressed key asks for: something that the session does, or its end.
 #[derive(Debug, PartialEq, Eq)]
 enum Pressed {
     Key(Key),

@@ -1,4 +1,4 @@
-//! What was heard, and what the program answered, as lines.
+//! Writes what was heard, and what the program answered, as text or as a line of JSON.
 
 use std::io;
 
@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 use crate::output::{harmless_json, harmless_line, width};
 
-/// Is a line of JSON.
+/// Holds the members of a line of JSON, in their order.
 #[derive(Serialize)]
 struct Line<'l> {
     #[serde(flatten)]

@@ -78,7 +78,7 @@ impl Session {
         self.console.note(&format!("{what}; {keys}"));
     }
 
-    /// Tells what was done.
+    /// Tells how many were posted and how many of them taken; says nothing where nothing is posted.
     pub(super) fn end(&mut self) {
         let not_taken = self.not_taken.len() as u64 + self.forgotten;
         if self.poster.is_some() {

@@ -50,7 +50,7 @@ async fn mended_site() -> Deployment {
     site
 }
 
-/// Why objects are in quarantine.
+/// Lists the reasons for which objects are in quarantine.
 fn reasons(site: &Deployment) -> Vec<String> {
     site.receiver.quarantine_reasons()
 }
@@ -103,13 +103,13 @@ async fn reverify(site: &Deployment, words: &[&str]) -> Box<dyn Report> {
     run(site, &[&["reverify"][..], words, &REASON[..]].concat()).await
 }
 
-/// How many deliveries became what.
+/// Counts the deliveries of a report by what became of them.
 fn became(report: &dyn Report) -> Vec<(ReverifyResult, usize)> {
     let report = report.known::<ReverifyReport>();
     report.counts().into_iter().collect()
 }
 
-/// How often commands sent a delivery.
+/// Counts the deliveries that commands sent.
 fn sent(site: &Deployment) -> usize {
     let calls = site.receiver.aws.calls().into_iter();
     calls

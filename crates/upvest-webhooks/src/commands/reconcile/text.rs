@@ -1,4 +1,4 @@
-//! What differs, for people.
+//! Writes for people what differs between the stack and Upvest.
 
 use operator::reconcile::{CategoryReport, Reconciliation, RepairReport};
 

@@ -1,4 +1,4 @@
-//! What is seen, as lines.
+//! Prints the deliveries that are seen: lines of text for people, or lines of JSON for programs.
 
 use std::io::{self, Write};
 

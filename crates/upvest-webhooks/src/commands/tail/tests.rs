@@ -44,7 +44,7 @@ fn watch(signed: &Deployment, line: &str) -> Watched {
 }
 
 impl Watched {
-    /// What one look tells.
+    /// Looks once, and gives the deliveries that this told of.
     async fn look(&mut self) -> Vec<WatchedDelivery> {
         self.try_look().await.unwrap()
     }

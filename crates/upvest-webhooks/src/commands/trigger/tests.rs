@@ -16,7 +16,7 @@ struct Line {
     trigger: Arguments,
 }
 
-/// What a command gave.
+/// Holds the report of a command, and its exit code.
 struct Outcome {
     json: Value,
     text: String,

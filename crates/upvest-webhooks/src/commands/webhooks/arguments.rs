@@ -1,4 +1,4 @@
-//! What a subscription is to be like.
+//! Takes the options that say what a subscription is to be like: a new one, or one that is changed.
 
 use clap::{ArgGroup, Args};
 use operator::webhooks::{CreateOptions, WebhookUpdate};

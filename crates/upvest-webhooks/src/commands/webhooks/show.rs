@@ -12,7 +12,7 @@ pub(super) struct Listed {
     pub(super) webhooks: Vec<Webhook>,
 }
 
-/// Shows a subscription.
+/// Shows a single subscription, with all that Upvest says of it.
 #[derive(Debug, Serialize)]
 pub(super) struct Shown {
     pub(super) webhook: Webhook,

@@ -16,7 +16,7 @@ struct Line {
     webhooks: Webhooks,
 }
 
-/// What a command gave.
+/// Holds the report of a command, and whether it succeeded.
 struct Ran {
     text: String,
     json: Value,

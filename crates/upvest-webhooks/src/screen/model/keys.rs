@@ -1,4 +1,4 @@
-//! What each key does to the screen's state.
+//! Decides what each key does to the state of the screen, and which command follows.
 
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use tui_input::InputRequest;

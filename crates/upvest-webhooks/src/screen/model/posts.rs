@@ -1,4 +1,4 @@
-//! What became of what was posted, row by row.
+//! Keeps what became of what was posted, row by row, and posts it again on request.
 
 use std::collections::BTreeMap;
 use std::mem;
@@ -24,7 +24,7 @@ pub(crate) enum Posting {
     Nothing,
 }
 
-/// Counts what was posted.
+/// Counts what was posted, by whether the program took it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Tally {
     pub(crate) taken: u64,

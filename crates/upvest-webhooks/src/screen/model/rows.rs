@@ -1,4 +1,4 @@
-//! Which rows are shown: those that pass the filter.
+//! Selects the rows that are shown: those that pass the filter.
 
 use operator::watch::{Outcome, WatchedDelivery, WatchedEvent};
 

@@ -1,4 +1,4 @@
-//! Which columns the list has, by its width.
+//! Divides the width of the list among its columns, those that matter most first.
 
 use super::text::{TIME, TIME_TO_MS};
 
@@ -16,7 +16,7 @@ const KIND: usize = 28;
 const SHORT_ENTITY: usize = 15;
 /// Says how many columns an entity takes: most are a category and a UUID.
 const ENTITY: usize = 46;
-/// Says how many columns the id of an event takes.
+/// Says how many columns the id of an event takes: that of a UUID.
 const EVENT_ID: usize = 36;
 
 /// Gives the columns that a status takes: few, and enough for the longest.

@@ -77,7 +77,7 @@ impl<'s> Sheet<'s> {
         }
     }
 
-    /// Names the columns.
+    /// Writes the line above the list, which names the columns that there is room for.
     fn header(&self) -> Line<'static> {
         let columns = &self.columns;
         let outcome = match self.app.posts {

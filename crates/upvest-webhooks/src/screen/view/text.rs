@@ -9,9 +9,9 @@ use super::super::model::Posting;
 use crate::output::harmless_line;
 use crate::times::age_at;
 
-/// Says how many columns a time of day takes.
+/// Says how many columns a time of day takes, like `12:34:56`.
 pub(super) const TIME: usize = 8;
-/// Says how many columns it takes to the millisecond.
+/// Says how many columns a time of day takes to the millisecond, like `12:34:56.789`.
 pub(super) const TIME_TO_MS: usize = 12;
 /// Says how much of an id is shown where there is no room for it: enough for commands to find it by.
 const BEGINNING: usize = 8;

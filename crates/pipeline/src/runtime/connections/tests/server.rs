@@ -26,11 +26,11 @@ pub(super) enum Manner {
     Closes(Arc<Notify>),
     /// Answers one, and closes when it has read the second.
     BreaksOff,
-    /// Answers none.
+    /// Answers no request, and keeps the connection open.
     Hangs,
     /// Is a proxy, which connects to this address whatever it is asked for.
     Connects(SocketAddr),
-    /// Answers each with this.
+    /// Answers each request with this text.
     Says(&'static str),
 }
 

@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// The account of somebody else.
+/// Gives the number of an account that is not the caller's.
 const OTHER: &str = "210987654321";
 
 /// Finds the template of the stack's release: its bucket, and its key.

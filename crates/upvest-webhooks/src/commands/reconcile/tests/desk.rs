@@ -17,7 +17,7 @@ pub(super) struct Desk {
     pub(super) key_file: NamedTempFile,
 }
 
-/// Holds what a command gave.
+/// Holds the report of a command, and whether it succeeded.
 pub(super) struct Outcome {
     pub(super) json: Value,
     pub(super) text: String,

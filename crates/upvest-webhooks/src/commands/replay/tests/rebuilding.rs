@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// All domains, as arguments.
+/// Lists all domains as the command line takes them.
 fn everything() -> String {
     Domain::ALL.map(Domain::name).join(" ")
 }

@@ -29,6 +29,8 @@ impl Stored {
             before.map_or((0, Vec::new()), |before| (before.version, before.transitions));
         Self {
             projection,
+            // It goes on and does not begin again: a processor that read the item before finds another
+            // version, and folds anew.
             version: version + 1,
             fold: RULES,
             transitions,
@@ -195,6 +197,7 @@ impl Batch {
     /// the event's own message, if it is still to come, then resumes from it and is not taken for late.
     fn keep(&mut self, kept: Option<&Transition>, made: &Transition, applied: Applied) {
         let is_there = |transition: &Transition| transition.event_id == made.event_id;
+        // An event may be in a batch twice, and the second time it changes nothing.
         if self.transitions.iter().any(is_there) {
             return;
         }

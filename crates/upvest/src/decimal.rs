@@ -39,6 +39,7 @@ impl FromStr for Decimal {
             Some((integer, fraction)) => (integer, fraction),
             None => (unsigned, ""),
         };
+        // By hand, because the library takes `1e3` and `+1` too. By Upvest's pattern `.5` is a decimal.
         let digits = |part: &str, most: usize| part.len() <= most && part.bytes().all(|b| b.is_ascii_digit());
         if integer.is_empty() && fraction.is_empty() || !digits(integer, 63) || !digits(fraction, 27) {
             return Err(DecimalError);

@@ -45,6 +45,8 @@ impl EntityKey {
     /// [`EntityKeyError`] when the object lacks a field of the key, or a part has no id.
     pub(crate) fn of(event_type: &str, object: &Object<'_>) -> Result<Self, EntityKeyError> {
         let category = category::of(event_type);
+        // Nobody could fold a part that does not say which it is, so it has no key and goes to quarantine,
+        // not to a processor.
         part_id(category, object)?;
         let mut key = entity_type(category, event_type).to_owned();
         for field in fields(category, object) {
@@ -116,6 +118,7 @@ pub(crate) fn part_id(category: &Category, object: &Object<'_>) -> Result<Option
 fn entity_type<'t>(category: &Category, event_type: &'t str) -> &'t str {
     match category.domain {
         Domain::Unrecognised => Some(category::name_of(event_type))
+            // A `#` ends the type in a key, so that such a category would pass for an entity of another one.
             .filter(|name| !name.contains('#'))
             .unwrap_or("UNRECOGNISED"),
         _ => category.entity,

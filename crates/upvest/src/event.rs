@@ -113,6 +113,7 @@ impl<'a> Event<'a> {
         let text = |name| only(name)?.and_then(json::text).ok_or(EventError::Incomplete);
         let (id, event_type) = (text("id")?, text("type")?);
         let object = only("object")?.ok_or(EventError::Incomplete)?;
+        // `!` parts the key of a conflict in the log, and `#` those of places and of idempotency records.
         if !is_printable(&id, MAX_ID_LENGTH) || id.contains(['!', '#']) {
             return Err(EventError::BadId);
         }
@@ -197,6 +198,7 @@ impl<'a> Event<'a> {
             return None;
         }
         let is_step = |state: &&str| {
+            // Of an unknown category nothing tells which states are steps, so that each counts as one.
             row.domain == Domain::Unrecognised || row.lifecycle.iter().any(|step| step.contains(state))
         };
         let named = || self.state_name().filter(is_step).map(Cow::Borrowed);

@@ -36,6 +36,7 @@ impl Identity {
         sorted.sort_by_key(|(name, _)| *name);
         let mut hash = Sha256::new();
         for (name, value) in sorted {
+            // With their lengths, or bytes could move from a value into the next name and give the same hash.
             for bytes in [name, value.get().as_bytes()] {
                 hash.update((bytes.len() as u64).to_be_bytes());
                 hash.update(bytes);

@@ -107,6 +107,7 @@ struct Bytes<'a>(Cow<'a, [u8]>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Bytes<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // As bytes: read as text, serde_json refuses a lone surrogate.
         deserializer.deserialize_bytes(BytesVisitor)
     }
 }

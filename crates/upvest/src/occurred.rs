@@ -69,6 +69,7 @@ impl Occurred {
                 .transpose()?,
             received_at: instant(field()?)?,
             position: Some(field()?)
+                // Of digits alone, because the library also reads `+0007`, and a place has one text.
                 .filter(|text| text.len() == 5 && text.bytes().all(|byte| byte.is_ascii_digit()))
                 .and_then(|digits| digits.parse().ok())
                 .ok_or(OccurredError)?,
@@ -81,6 +82,7 @@ impl fmt::Display for Occurred {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
+            // Five digits for the position (`MAX_EVENTS`): texts of two lengths would not sort as numbers.
             "{}#{}#{}#{}#{:05}#{}",
             self.created_at.sortable(),
             self.rank,

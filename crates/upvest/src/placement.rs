@@ -93,6 +93,7 @@ impl Placement {
                     .rank(event.event_type(), event.status().as_deref()),
                 updated_at: event
                     .object_time("updated_at")
+                    // Bounded too: an object of the year 9999 would win every tie of its rank.
                     .map(|at| believed(at, receipt.received_at)),
                 received_at: receipt.received_at,
                 position: receipt.position,

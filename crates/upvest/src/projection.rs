@@ -120,6 +120,7 @@ impl Projection {
     pub fn fold(&mut self, placed: Placed<'_>) -> Result<Applied, EntityKeyError> {
         let (event, occurred) = (placed.event, placed.occurred);
         let row = event.category();
+        // Before anything is changed, so that an event that is refused leaves the state as it was.
         let part_id = part_id(row, event.fields())?;
         if self.last.as_ref().is_none_or(|last| last.occurred < *occurred) {
             self.last = Some(LastEvent {
@@ -156,6 +157,7 @@ impl Projection {
         };
         self.unknown_types.insert(event_type.to_owned(), occurred.clone());
         let dropped = keep_newest(&mut self.unknown_types, MAX_UNKNOWN_TYPES, |occurred| occurred);
+        // Older than all that are kept, it fell out at once: nothing shows it.
         if dropped.as_deref() == Some(event_type) {
             Applied::Late
         } else {
@@ -203,6 +205,7 @@ impl Projection {
     fn replace_line(&mut self, placed: Placed<'_>) -> Applied {
         match self.replace_newest(placed) {
             (applied, None) => applied,
+            // Among the earlier versions, which are shown too, an older one is new: so it is not late.
             (Applied::Late, Some(own)) => self.add_part(EARLIER, Part::bare(own)),
             (applied, Some(replaced)) => {
                 self.add_part(EARLIER, Part::bare(replaced));

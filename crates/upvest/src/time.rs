@@ -49,6 +49,7 @@ impl Instant {
             local.get(..10).ok_or(InstantError)?,
             local.get(11..).ok_or(InstantError)?,
         );
+        // RFC 3339, section 5.6, lets `t` be small, and lets others write a space.
         if !matches!(local.as_bytes()[10], b'T' | b't' | b' ') {
             return Err(InstantError);
         }
@@ -74,6 +75,7 @@ impl Instant {
             seconds: as_if_utc - offset_seconds(offset)?,
             picoseconds,
         };
+        // Looked at once more, because an offset may lead out of the years whose four digits sort as text.
         let year = instant.civil().map(DateTime::year);
         year.filter(|year| *year >= 0)
             .map(|_| instant)

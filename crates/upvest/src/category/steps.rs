@@ -54,6 +54,7 @@ pub(super) const SETTLEMENT: &[Step] = &[
     step(20, &["PROCESSING"]),
     step(30, &["SETTLED", "CANCELLED"]),
 ];
+// The rank between the two is that of the status PROCESSING, in which they are created.
 pub(super) const COLLECTION: &[Step] = &[step(10, &["CREATED"]), step(30, &["FINALISED", "CANCELLED"])];
 pub(super) const COLLECTION_STATUS: &[Step] =
     &[step(20, &["PROCESSING"]), step(30, &["FINALISED", "CANCELLED"])];
@@ -73,6 +74,7 @@ pub(super) const WRAPPER: &[Step] = &[
     step(30, &["CLOSED"]),
 ];
 pub(super) const TOPUP: &[Step] = &[
+    // Upvest's releases 1.108 and 1.109 alone had it.
     step(10, &["ISSUED"]),
     step(20, &["CONFIRMED"]),
     step(30, &["SETTLED", "CANCELLED"]),

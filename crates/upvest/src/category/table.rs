@@ -200,6 +200,7 @@ pub static CATEGORIES: &[Category] = &[
         ..snapshot(Ledger, "SECURITY_TRANSACTION")
     },
     // Portfolios
+    // Upvest lists `PORTFOLIO` without any type of event, so that none of them is unknown.
     snapshot(Portfolios, "PORTFOLIO"),
     Category {
         notices: &[step(10, &["CREATED"]), step(20, &["CHANGED"])],
@@ -226,6 +227,7 @@ pub static CATEGORIES: &[Category] = &[
     // Transfers
     Category {
         lifecycle: SETTLEMENT,
+        // Upvest's reference has the one, its guide the other.
         notices: &[step(20, &["DATA_CHANGED", "DATA_CHANGE"])],
         ..snapshot(Transfers, "SECURITIES_TRANSFER")
     },
@@ -251,6 +253,7 @@ pub static CATEGORIES: &[Category] = &[
     // The objects of the failures are small: id, times and a reason.
     Category {
         notices: &[step(30, &["CREATION_FAILED"])],
+        // Upvest says that such an exemption is cancelled, and its object has no status.
         entity_status: Some("CANCELLED"),
         statuses: EXEMPTION_STATUS,
         ..failure(

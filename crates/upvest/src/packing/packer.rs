@@ -56,6 +56,7 @@ impl Packer {
         } else {
             self.number(PLAIN | (text.len() as u64) << 2);
             self.bytes.extend(text.as_bytes());
+            // Only what is written out is remembered: the reader makes the same list of what it reads.
             remember(&mut self.texts, text);
         }
     }
@@ -89,6 +90,7 @@ impl Packer {
     /// Writes the distance in seconds from the instant before, with its sign in the lowest bit, then the fraction: its
     /// digits without zeros at the end, and their number.
     fn instant(&mut self, instant: Instant) {
+        // Wraps, as in reading: bytes that somebody edited by hand may say any time, and must not panic.
         let distance = instant.seconds.wrapping_sub(self.last.seconds);
         self.number((distance << 1 ^ distance >> 63).cast_unsigned());
         let before = std::mem::replace(&mut self.last, instant);

@@ -81,6 +81,7 @@ pub(super) fn uuid_bytes(text: &str) -> Option<[u8; 16]> {
     }
     let mut digits = bytes.iter().filter(|byte| **byte != b'-').map(|byte| match byte {
         b'0'..=b'9' => Some(byte - b'0'),
+        // Small letters alone: what was packed has to come back as it was written.
         b'a'..=b'f' => Some(byte - b'a' + 10),
         _ => None,
     });

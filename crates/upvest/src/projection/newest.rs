@@ -94,5 +94,6 @@ fn user_id(event: &Event<'_>, own: &EntityKey) -> Option<String> {
     named
         .or_else(listed)
         .or_else(ids)
+        // It is the key of the index `by-user`: what could not be part of a key is nobody's id.
         .filter(|id| EntityKey::is_field(id))
 }

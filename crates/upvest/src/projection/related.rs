@@ -87,6 +87,7 @@ pub(super) fn of_object(object: &Object<'_>, own: &EntityKey) -> BTreeSet<Entity
 /// Reads the entity that a role is held in: its type and its id are fields of their own.
 fn entity_of_role(object: &Object<'_>) -> Option<EntityKey> {
     let entity_type = object.text("entity_type")?;
+    // Only a type of the table: Upvest names these members for requests, and no event of a role was seen yet.
     let known = category::CATEGORIES.iter().find(|row| row.name == entity_type)?;
     EntityKey::of_reference(known.name, object.at("entity_id")?)
 }

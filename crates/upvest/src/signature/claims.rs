@@ -25,6 +25,7 @@ impl Claims {
     /// Reads what a member of `signature-input` claims, and holds it against the policy.
     pub(super) fn of(member: Member<'_>) -> Result<Self, VerifyError> {
         let list = parse_inner_list(member.text).ok_or(VerifyError::MalformedSignatureInput)?;
+        // Before the loop, in which each component is compared with all before it.
         if list.items.len() > MAX_COMPONENTS {
             return Err(VerifyError::TooManyComponents);
         }
@@ -63,6 +64,7 @@ impl Claims {
             1..=MAX_KEY_ID_BYTES => {}
             _ => return Err(VerifyError::MalformedSignatureInput),
         }
+        // Without method and path, a signature of any other request with the same body would prove this one.
         if !self
             .components
             .iter()

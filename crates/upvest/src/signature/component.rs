@@ -115,6 +115,8 @@ impl Component {
             Kind::Field(name, reading) if name == header.as_str() => match reading {
                 Reading::Plain | Reading::Structured | Reading::Bytes => true,
                 Reading::Member(key) | Reading::DraftMember(key) => {
+                    // One member counts only where it is checked against the body, and no member of `digest`,
+                    // which is no structured field (RFC 3230).
                     header == DigestHeader::ContentDigest && matches!(key.as_str(), "sha-256" | "sha-512")
                 }
             },
@@ -158,6 +160,7 @@ fn field_kind(name: &str, parameters: &Parameters, text: &str) -> Result<Kind, V
         Some((field, key)) => (field, Some(key)),
         None => (name, None),
     };
+    // Names are in lower case (RFC 9421, section 2.1), and headers are kept so: others would find none.
     let valid = |byte: u8| is_tchar(byte) && !byte.is_ascii_uppercase();
     if field.is_empty() || !field.bytes().all(valid) {
         return Err(VerifyError::MalformedSignatureInput);
@@ -177,6 +180,7 @@ fn reading(parameters: &Parameters) -> Option<Reading> {
     for (key, value) in parameters {
         reading = match (key.as_str(), value, reading) {
             ("sf", BareItem::Boolean(true), Reading::Plain) => Reading::Structured,
+            // A member is serialised anew in any case.
             ("sf", BareItem::Boolean(true), member @ Reading::Member(_)) => member,
             ("bs", BareItem::Boolean(true), Reading::Plain) => Reading::Bytes,
             ("key", BareItem::String(key), Reading::Plain | Reading::Structured) => {
@@ -205,6 +209,7 @@ fn serialised(parameters: &Parameters) -> Vec<String> {
                 .bare_item(true)
                 .parameter(key, value)
                 .finish();
+            // The library writes parameters behind an item alone, so that one is put there and cut off.
             with_item.trim_start_matches("?1").to_owned()
         })
         .collect()

@@ -45,6 +45,7 @@ impl DigestAlgorithm {
 pub(super) fn header_value(header: DigestHeader, algorithm: DigestAlgorithm, body: &[u8]) -> String {
     let (name, base64) = (algorithm.as_str(), STANDARD.encode(algorithm.hash(body)));
     match header {
+        // In capitals, as Upvest's documentation has it ("v6 content digest").
         DigestHeader::Digest => format!("{}={base64}", name.to_ascii_uppercase()),
         DigestHeader::ContentDigest => format!("{name}=:{base64}:"),
     }
@@ -102,6 +103,7 @@ fn content_digests(value: &str) -> Option<Vec<(DigestAlgorithm, Vec<u8>)>> {
     }
     members
         .into_iter()
+        // First by name: the value of an algorithm that is not known here may be anything.
         .filter_map(|member| Some((DigestAlgorithm::of(member.label)?, member.text)))
         .map(|(algorithm, text)| Some((algorithm, parse_bytes(text)?)))
         .collect()

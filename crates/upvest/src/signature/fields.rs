@@ -70,6 +70,7 @@ pub(super) fn is_key(text: &str) -> bool {
 
 /// Parses a member's text as an inner list.
 pub(super) fn parse_inner_list(text: &str) -> Option<InnerList> {
+    // By visitors of our own: of parameters that repeat, the library's types keep the last and tell nobody.
     let mut lists = Parser::new(text)
         .parse_list_with_visitor(InnerLists(Vec::new()))
         .ok()?;

@@ -77,6 +77,7 @@ impl Headers {
         self.0
             .iter()
             .filter(move |(own, _)| own == name)
+            // Not `trim`: a no-break space is no white space of HTTP, and so part of what was signed.
             .map(|(_, value)| value.trim_matches([' ', '\t', '\r', '\n']))
     }
 }

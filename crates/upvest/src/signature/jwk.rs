@@ -73,6 +73,7 @@ struct Members {
     purpose: Option<String>,
     #[serde(skip_serializing)]
     key_ops: Option<Vec<String>>,
+    // That they are there is enough to refuse the key: what they hold is not read into memory.
     #[serde(skip_serializing)]
     d: Option<IgnoredAny>,
     #[serde(skip_serializing)]
@@ -149,6 +150,7 @@ impl TryFrom<Members> for Jwk {
             return Err(JwkError::PrivateMember);
         }
         let (algorithm, algorithm_names) = match (members.kty.as_str(), members.crv.as_str()) {
+            // `EdDSA` is the name of RFC 8037, `Ed25519` that of RFC 9864; ECDSA has one, which stands twice.
             ("EC", "P-521") => (Algorithm::EcdsaP521Sha512, ["ES512", "ES512"]),
             ("OKP", "Ed25519") => (Algorithm::Ed25519, ["EdDSA", "Ed25519"]),
             _ => {
@@ -219,6 +221,7 @@ impl fmt::Debug for Jwk {
     }
 }
 
+// By hand, because the library's keys cannot be compared.
 impl PartialEq for Jwk {
     fn eq(&self, other: &Self) -> bool {
         self.key_id == other.key_id

@@ -42,6 +42,8 @@ impl Search {
         signature: &Signature,
         keys: &[&'k VerifyingKey],
     ) -> Result<Proof<'k>, VerifyError> {
+        // Several keys may have one id: one that was changed under it keeps a row of its own, and proves
+        // still what it signed.
         let named = keys.iter().filter(|key| key.key_id() == signature.claims.key_id);
         let mut refused = None::<VerifyError>;
         for key in named {
@@ -67,6 +69,7 @@ impl Search {
             .as_deref()
             .is_some_and(|name| name != key.algorithm().as_str())
         {
+            // By RFC 9421, section 3.2, a signature fails whose `alg` is not what the key is for.
             return Err(VerifyError::AlgorithmMismatch);
         }
         // Before the signature, because a hash costs less than a curve: a body that was swapped is refused cheaply.
@@ -114,9 +117,13 @@ impl Search {
                 continue;
             };
             let base = match source.write(names, form) {
+                // Most headers read the same in every form. The same text twice would spend two of the
+                // sixteen verifications.
                 Ok(base) if tried.contains(&base) => continue,
                 Ok(base) => base,
                 Err(error) => {
+                    // No reason to stop: what has no value in one form may have one in another, as a member
+                    // that Upvest's signer numbers.
                     refused = refused.or(Some(error));
                     continue;
                 }
@@ -135,6 +142,7 @@ impl Search {
             }
             tried.push(base);
         }
+        // What could not be written is the reason only where no text was: else none of the texts was signed.
         Err(match (tried.is_empty(), refused) {
             (true, Some(error)) => error,
             _ => VerifyError::BadSignature,

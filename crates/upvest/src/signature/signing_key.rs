@@ -288,6 +288,7 @@ impl fmt::Debug for SigningKey {
 /// Wraps a scalar as an RFC 5915 `ECPrivateKey` without its optional parts; the library derives the public key.
 fn scalar_to_der(scalar: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     const SCALAR_BYTES: usize = 66;
+    // A sequence of 71 bytes, the version 1, and a string of 66 bytes.
     const PREFIX: [u8; 7] = [0x30, 0x47, 0x02, 0x01, 0x01, 0x04, 0x42];
     let padding = SCALAR_BYTES.checked_sub(scalar.len())?;
     let mut der = Zeroizing::new(Vec::with_capacity(PREFIX.len() + SCALAR_BYTES));

@@ -64,6 +64,7 @@ impl<'a> UnverifiedDelivery<'a> {
         }
         // A stable sort: but for `sig1`, which Upvest writes, the order is the sender's.
         signatures.sort_by_key(|signature| signature.claims.label != "sig1");
+        // Each takes one verification at least, so that more than these could not all be tried.
         match signatures.len() {
             0 => Err(refused),
             1..=MAX_VERIFICATIONS => Ok(Self {
@@ -150,6 +151,8 @@ impl<'a> UnverifiedDelivery<'a> {
         let mut search = Search::new(received_at);
         let mut refused: Option<VerifyError> = None;
         let mut signatures = std::mem::take(&mut self.signatures);
+        // The first that holds gives the freshness. An old one in front of one in its time would have callers
+        // with strict freshness refuse both.
         signatures.sort_by_key(|signature| signature.claims.freshness(received_at) != Freshness::Fresh);
         for signature in signatures {
             match search.signature(&self, &signature, &keys) {
@@ -198,6 +201,7 @@ impl Signature {
                 .filter(|member| member.label == input.label)
                 .count()
         };
+        // Counted for this label alone: one of a stranger's that stands there twice spoils no other.
         match (labelled(inputs), labelled(bytes)) {
             (_, 0) => return Ok(None),
             (1, 1) => {}
@@ -205,6 +209,8 @@ impl Signature {
         }
         let text = bytes.iter().find(|member| member.label == input.label);
         let claims = Claims::of(input)?;
+        // Before a key is looked up: `unknown-key` wins over every other reason, and what no key can prove
+        // would wait for one.
         claims.check_digest(headers)?;
         let bytes = text
             .and_then(|member| parse_bytes(member.text))

@@ -70,6 +70,7 @@ fn list(text: &[u8]) -> Option<Vec<String>> {
             element.push(*byte);
         } else if ends_element(text, at) {
             elements.push(to_text(&std::mem::take(&mut element))?);
+            // One less, for the step at the end of the loop.
             at = after_spaces(text, at + 1) - 1;
         } else {
             element.push(value_byte(*byte)?);

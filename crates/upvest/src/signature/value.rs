@@ -91,6 +91,7 @@ pub(super) fn value<'a>(
 
 const fn path<'a>(request: &SignedRequest<'a>) -> &'a str {
     match request.path.is_empty() {
+        // RFC 9421, section 2.2.6.
         true => "/",
         false => request.path,
     }
@@ -111,6 +112,7 @@ fn request_target(request: &SignedRequest<'_>) -> String {
 fn query_parameter(request: &SignedRequest<'_>, name: &str) -> Option<String> {
     let encode = |text: &str| -> String {
         let encoded: String = form_urlencoded::byte_serialize(text.as_bytes()).collect();
+        // A form writes a space as `+`, and the RFC wants `%20`. A `+` of the text itself is `%2B` by now.
         encoded.replace('+', "%20")
     };
     let mut found = form_urlencoded::parse(query(request)?.as_bytes()).filter(|(key, _)| encode(key) == name);
@@ -132,6 +134,7 @@ fn host<'a>(request: &SignedRequest<'a>, origin: Option<&'a Origin>) -> Option<C
 fn field<'a>(name: &str, reading: &Reading, request: &SignedRequest<'a>, form: Form) -> Option<Cow<'a, str>> {
     match reading {
         Reading::Plain => plain(name, request, form),
+        // In each form from what was received: spaces do not matter to what is serialised anew.
         Reading::Structured => structured(&request.headers.combined(name)?).map(Cow::from),
         Reading::Bytes => {
             let mut lines = request.headers.values(name).peekable();
@@ -185,6 +188,7 @@ fn structured(value: &str) -> Option<String> {
 /// Serialises one member of a dictionary anew.
 fn member(value: &str, key: &str) -> Option<String> {
     let mut members = Parser::new(value).parse::<Dictionary>().ok()?;
+    // As a list of its own, which is written as its only entry is: the library writes no entry alone.
     let entry: ListEntry = members.shift_remove(&Key::from_string(key.to_owned()).ok()?)?;
     List::from([entry]).serialize()
 }

@@ -82,6 +82,7 @@ impl VerifyingKey {
         let public_key = jwk.public_key().clone();
         let material = match jwk.algorithm() {
             Algorithm::Ed25519 => Material::Ed25519(public_key),
+            // A JWK is never one for HMAC: `Jwk` refuses those.
             Algorithm::EcdsaP521Sha512 | Algorithm::HmacSha256 => Material::EcdsaP521(public_key),
         };
         Ok(Self {
@@ -243,12 +244,14 @@ impl fmt::Debug for VerifyingKey {
 /// Verifies the other encoding of an ECDSA signature, r and s one after the other. Upvest's signers write ASN.1, but do
 /// not promise it for deliveries.
 fn fixed_holds(key: &ParsedPublicKey, base: &[u8], signature: &[u8]) -> bool {
+    // No look at the length before: the library refuses all but 132 bytes.
     UnparsedPublicKey::new(&ECDSA_P521_SHA512_FIXED, key.as_ref())
         .verify(base, signature)
         .is_ok()
 }
 
 pub(super) fn checked_key_id(key_id: &str) -> Result<String, KeyError> {
+    // What a string of a structured field may hold (RFC 9651, section 3.3.3): no delivery names another.
     let printable = key_id.bytes().all(|byte| matches!(byte, b' '..=b'~'));
     if (1..=MAX_KEY_ID_BYTES).contains(&key_id.len()) && printable {
         Ok(key_id.to_owned())

@@ -260,6 +260,7 @@ impl fmt::Debug for Credentials {
 /// Says whether a URL names this machine: a loopback address, or `localhost` and names under it (RFC 6761).
 pub(crate) fn is_loopback(url: &Url) -> bool {
     url.host_str().is_some_and(|host| {
+        // A URL has an IPv6 address in brackets.
         let address = host
             .trim_start_matches('[')
             .trim_end_matches(']')

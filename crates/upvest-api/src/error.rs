@@ -224,7 +224,9 @@ impl Problem {
 pub(crate) fn clean(text: &str, secrets: &[&str]) -> String {
     secrets
         .iter()
+        // The empty text is found between any two characters.
         .filter(|secret| !secret.is_empty())
+        // Before it is shortened: of a secret that is cut off, the beginning would stay.
         .fold(text.to_owned(), |text, secret| text.replace(secret, "[redacted]"))
         .chars()
         .map(|character| if character.is_control() { ' ' } else { character })

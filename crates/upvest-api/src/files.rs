@@ -73,6 +73,7 @@ impl Client {
                         path: format!("/files/{namespace}/{name}"),
                     },
                     attempts: attempts.made(),
+                    // The URL is the location, by which anybody may fetch the file.
                     source: error.without_url(),
                 },
             };

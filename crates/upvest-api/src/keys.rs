@@ -85,6 +85,7 @@ fn sort(entries: Vec<Value>) -> VerifyKeys {
 
 fn usable(entry: Value, others: &[Jwk]) -> Result<Jwk, KeyDefectError> {
     let jwk: Jwk = serde_json::from_value(entry).map_err(KeyDefectError::Malformed)?;
+    // For its check of the id alone; what the caller gets is the JWK, which tables can hold.
     VerifyingKey::from_jwk(&jwk).map_err(KeyDefectError::KeyId)?;
     if others.iter().any(|other| other.key_id() == jwk.key_id()) {
         return Err(KeyDefectError::Duplicate);

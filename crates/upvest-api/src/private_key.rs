@@ -74,6 +74,7 @@ fn from_sec1(key_id: &str, document: &[u8]) -> Result<SigningKey, CredentialsErr
 /// Tells whether a document is a SEC1 key (RFC 5915), of whatever curve: a sequence that fills it, and begins with the
 /// integer 1.
 fn is_sec1(document: &[u8]) -> bool {
+    // Two forms of the length are enough: with its public key, one on P-521 has 223 bytes.
     let content = match document {
         [0x30, length @ 0..=0x7F, content @ ..] if content.len() == usize::from(*length) => content,
         [0x30, 0x81, length, content @ ..] if content.len() == usize::from(*length) => content,
@@ -114,6 +115,7 @@ impl<'t> Block<'t> {
         let mut words = body.split_ascii_whitespace().peekable();
         let encryption =
             Encryption::read_from(&mut words).map_err(|UnknownEncryption| CredentialsError::NotDecrypted)?;
+        // Room for all of it at once: a text that grows leaves copies of the key behind in memory.
         let mut base64 = Zeroizing::new(String::with_capacity(body.len()));
         base64.extend(words);
         let document = STANDARD.decode(base64.as_bytes());

@@ -245,6 +245,7 @@ impl Pages<'_> {
             Some(total) => self.offset >= total,
             None => data.len() < self.form.page(),
         };
+        // An empty page is the last, whatever the count says: asking on would give it again.
         self.ended = reached || data.is_empty() || self.form == Form::Whole;
         Ok(Some(
             data.into_iter().map(|object| Fetched { object, at }).collect(),

@@ -59,6 +59,7 @@ impl Inner {
         let mut attempts = Attempts::new(&self.options);
         let mut renewed = false;
         loop {
+            // Asked for in each attempt: that of the one before may have been refused, or ended in the wait.
             let held = match call.scope {
                 Some(scope) => Some(self.token(scope).await?),
                 None => None,
@@ -166,6 +167,7 @@ impl Inner {
             request = request.body(body.bytes.to_vec());
         }
         Ok(match (self.options.request_timeout, reading) {
+            // A stream may take its time: the client's own timeout bounds how long it stands still.
             (Some(timeout), Reading::Whole) => request.timeout(timeout),
             _ => request,
         })
@@ -213,6 +215,7 @@ fn text<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
 
 impl Failure {
     fn network(call: &Call, error: reqwest::Error) -> Self {
+        // What could not be built was not sent, and will be built as little the next time.
         let wrong_for_good = error.is_builder();
         // The path is told anyway, and a URL may hold more.
         let cause = Cause::Network(error.without_url());

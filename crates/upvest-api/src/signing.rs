@@ -49,6 +49,7 @@ impl Signer<'_> {
             body: body.map_or(&[], |body| &body.bytes),
         };
         let signature = self.key.sign(&request, &options)?;
+        // Upvest has a digest with a body alone ("v15 content digest"); the signature always computes one.
         if body.is_some() {
             headers.push(signature.digest_name, signature.digest);
         }

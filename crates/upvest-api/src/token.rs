@@ -116,9 +116,11 @@ impl Inner {
     }
 
     fn fly(self: Arc<Self>, scope: Scope) -> Flight {
+        // Boxed below, because it would hold itself: `send` fetches the token for which `send` waits.
         async move {
             let fetched = self.fetch_token(scope).await.map(Arc::new);
             let mut slot = self.tokens.slot(scope);
+            // Under one lock with the token. Whoever asked in between would begin a second request.
             slot.flight = None;
             if let Ok(token) = &fetched {
                 slot.token = Some(Arc::clone(token));
@@ -147,6 +149,7 @@ impl Inner {
             // A repeated request for a token is to give a new one, so it has no idempotency key; Upvest lists none.
             idempotency_key: None,
         };
+        // Before the request: however slow the answer is, no token is taken to live longer than it does.
         let requested_at = self.options.clock.now();
         let answer: Answer = self.send(&call).await?;
         let token: TokenAnswer = answer.into_json(&call)?;

@@ -205,6 +205,7 @@ impl WebhookChange {
         let excluded = self.excluded_categories.as_deref().unwrap_or_default();
         match &self.categories {
             Some(categories) => check_categories(categories, excluded),
+            // What the subscription has is not known here, and may be `ALL`.
             None => check_names(excluded),
         }
     }

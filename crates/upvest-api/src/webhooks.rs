@@ -102,6 +102,7 @@ impl Client {
                 Some(total) => offset >= total,
                 None => count < PAGE,
             };
+            // An empty page ends the list too, whatever the count says: asking on would give it again.
             if last || count == 0 {
                 return Ok(webhooks);
             }
@@ -111,6 +112,7 @@ impl Client {
 
     async fn page(&self, offset: usize) -> Result<Page, Error> {
         let mut call = self.call("GET", &["webhooks"], Scope::WebhooksRead);
+        // Oldest first, so that one that is created meanwhile comes last and moves no other to another page.
         call.url.set_query(Some(&format!(
             "sort=created_at&order=ASC&offset={offset}&limit={PAGE}"
         )));

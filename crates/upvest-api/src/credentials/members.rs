@@ -61,6 +61,7 @@ impl Members {
         if !(secure && bare && url.has_host()) {
             return Err(CredentialsError::BaseUrl);
         }
+        // Compared as URLs and not as texts: a slash at the end makes no other environment.
         match wanted.filter(|wanted| Url::parse(wanted.base_url()).as_ref() != Ok(&url)) {
             Some(wanted) => Err(CredentialsError::OtherEnvironment {
                 base_url: url,

@@ -146,6 +146,7 @@ impl Serve {
         writeln!(output, "API:      http://{address}")?;
         match client {
             Some((path, client)) => {
+                // Only now, because the address that is listened on stands in the file.
                 client.save(&path, &format!("http://{address}"))?;
                 writeln!(output, "client:   {}", path.display())?;
             }

@@ -53,6 +53,8 @@ impl Deliverer {
             let batch = self.subscriber.next_batch(|delay| shared.scaled(delay)).await;
             self.deliveries += 1;
             self.deliver(&batch).await;
+            // Without an await between the two: were the subscription to end there, its events would stay
+            // outstanding for ever.
             self.subscriber.delivered();
             self.shared.delivered(batch.event_ids.len());
         }

@@ -63,6 +63,7 @@ impl Resources {
         if let Some(id) = id_of(category, &object) {
             let key = (category.to_owned(), id);
             let held = Held {
+                // The time of the event before stays, so that only a newer event takes the place again.
                 created_at: self.0.get(&key).and_then(|held| held.created_at),
                 object,
             };

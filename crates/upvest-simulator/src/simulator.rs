@@ -193,6 +193,7 @@ impl Simulator {
     /// [`QueueError`] when a part is not an event; then none of them is queued.
     pub fn queue(&self, events: &str) -> Result<usize, QueueError> {
         let events = parsed(events)?;
+        // Locked until all are pushed: one dropped meanwhile would keep events that nobody counts off.
         let subscribers = self.subscribers.lock();
         let mut received = 0;
         for event in events {

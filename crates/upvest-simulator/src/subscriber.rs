@@ -90,6 +90,7 @@ impl Subscriber {
 
     /// Ends the subscription: its deliverer stops.
     pub(crate) fn end(&self) {
+        // Not `notify_waiters`, which is lost where the deliverer does not wait yet.
         self.ended.notify_one();
     }
 

@@ -67,6 +67,7 @@ fn check_headers(headers: &HeaderMap, body: &[u8], content_type: &str) -> Result
         return Err(Problem::bad_request("upvest-api-version is to be 1"));
     }
     let key = text("idempotency-key");
+    // By its length too, because the library also takes UUIDs in braces and behind `urn:uuid:`.
     if key.is_some_and(|key| !matches!(key.len(), 32 | 36) || Uuid::parse_str(key).is_err()) {
         return Err(Problem::bad_request("idempotency-key is not a UUID"));
     }
@@ -122,6 +123,7 @@ fn scope(simulator: &Simulator, parts: &Parts, client: &ApiClient) -> Result<Str
 fn wanted_scopes(method: &Method, path: &str) -> &'static [&'static str] {
     let reads = method == Method::GET && !path.ends_with("/test");
     let segments: Vec<&str> = path.split('/').skip(1).collect();
+    // The first that fits decides, so that what is below a user or an account stands before it.
     match segments[..] {
         ["reports", ..] | ["users", _, "reports"] => &["reports:read"],
         ["files", ..] => &["files:read"],

@@ -67,11 +67,13 @@ pub(super) fn record(parts: &Parts) -> ApiRequest {
 
 fn stamped(mut response: Response, now: Timestamp) -> Response {
     let headers = response.headers_mut();
+    // A problem has one already, which its body repeats.
     if !headers.contains_key(REQUEST_ID)
         && let Ok(id) = HeaderValue::from_str(&Uuid::new_v4().to_string())
     {
         headers.insert(REQUEST_ID, id);
     }
+    // By the simulator's clock: clients compare theirs with this header, and tests decide what it shows.
     let date = rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&now);
     if let Some(date) = date.ok().and_then(|date| HeaderValue::from_str(&date).ok()) {
         headers.insert(header::DATE, date);

@@ -40,6 +40,7 @@ pub(super) async fn once(
     parts.extensions.insert(caller);
     let response = next.run(Request::from_parts(parts, Body::from(body))).await;
     match key {
+        // A failure is not kept: the same request may succeed when it is sent again.
         Some(key) if response.status().is_success() => {
             keep(simulator, (&client_id, &key), fingerprint, response).await
         }

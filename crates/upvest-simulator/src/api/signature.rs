@@ -21,6 +21,7 @@ const MAX_LIFETIME_SECONDS: i64 = 300;
 /// Bounds how far `created` may be ahead of the server's clock, in seconds: assumed, as Upvest's limit is not
 /// known.
 const MAX_AHEAD_SECONDS: i64 = 10;
+// Those of Upvest's Python example, which has them from the server's code (`ignoreHeadersWithPrefix`).
 const IGNORED_PREFIXES: [&str; 7] = [
     "cf-",
     "cdn-",
@@ -30,6 +31,7 @@ const IGNORED_PREFIXES: [&str; 7] = [
     "upvest-signature",
     "sec-",
 ];
+// Upvest's examples never cover the first four, and a client made of its specification none of all.
 const CHANGED_ON_THE_WAY: [&str; 7] = [
     "user-agent",
     "accept-encoding",

@@ -84,6 +84,7 @@ impl SubscriptionArgs {
             excluded_categories: Vec::new(),
             ..main.clone()
         };
+        // Both lines: a list loses them, and `ALL`, which names none, gets them as exceptions.
         main.categories.retain(|category| !self.apart.contains(category));
         main.excluded_categories.extend(self.apart);
         vec![main, apart]

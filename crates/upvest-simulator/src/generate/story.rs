@@ -45,6 +45,7 @@ pub(super) struct Scene {
 
 /// Names the day on which generated time begins.
 pub(super) fn first_day() -> Timestamp {
+    // 2026-01-05, a Monday, at eight o'clock UTC.
     Timestamp::UNIX_EPOCH + SignedDuration::from_hours(24 * 20_458 + 8)
 }
 

@@ -27,6 +27,7 @@ pub(super) fn router() -> Router<Arc<Simulator>> {
         .route("/api-credentials", get(api_credentials))
 }
 
+// An object is asked for though nothing is in it: a web page could post an empty body unasked.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Nothing {}

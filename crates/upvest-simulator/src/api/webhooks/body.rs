@@ -88,6 +88,7 @@ impl Config {
         if let Some(text) = self.delay {
             let seconds = text.strip_suffix('s').and_then(|text| text.parse::<u64>().ok());
             let seconds =
+                // The library also reads `+5` and `05`, which do not match Upvest's pattern.
                 seconds.filter(|seconds| (1..=30).contains(seconds) && !text.starts_with(['0', '+']));
             let seconds = seconds.ok_or_else(|| Problem::bad_request("delay is to be 1s to 30s"))?;
             subscription.delay = Duration::from_secs(seconds);

@@ -21,6 +21,7 @@ pub(crate) fn reply(status: u16, value: &Value) -> Reply {
 /// Encodes what the replies here are made of: texts, truths, lists and maps.
 fn encode(value: &Value, body: &mut Vec<u8>) {
     let mut head = |major: u8, length: usize| {
+        // 25 says that two bytes of length follow (RFC 8949, section 3), also where fewer would do.
         body.push((major << 5) | 25);
         body.extend(u16::try_from(length).expect("a short value").to_be_bytes());
     };
@@ -36,6 +37,7 @@ fn encode(value: &Value, body: &mut Vec<u8>) {
                 encode(value, body);
             }
         }
+        // Of the simple values, 20 is false and 21 true (RFC 8949, section 3.3).
         Value::Bool(value) => body.push(0xf4 | u8::from(*value)),
         value => {
             let text = value.as_str().expect("a text");

@@ -105,6 +105,7 @@ impl World {
     fn serve(&self, request: &Request, partial: bool) -> Reply {
         let now_ms = self.clock.unix_ms();
         let state = &mut *self.state();
+        // First, because what the account denies must not reach a service.
         if let Some(reply) = state.account.answer(request) {
             return reply;
         }
@@ -172,6 +173,7 @@ impl World {
         let _counted = Counted::new(self, request);
         let journey = self.plan(request, invocation);
         travel(journey.there_ms).await;
+        // A call beside this one may have killed the invocation meanwhile, and then nothing more happens.
         if invocation.has_crashed() {
             return pending().await;
         }
@@ -235,6 +237,7 @@ struct Journey {
 
 async fn travel(ms: u64) {
     match ms {
+        // A step all the same, or the calls of one invocation would never let another come in between.
         0 => tokio::task::yield_now().await,
         _ => tokio::time::sleep(Duration::from_millis(ms)).await,
     }

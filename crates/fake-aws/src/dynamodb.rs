@@ -153,6 +153,7 @@ fn with_members(table: &Value, members: Vec<Value>) -> Value {
 
 fn answer_throttled_statements(database: &Database, request: &Request, rng: &mut Rng) -> Reply {
     let statements = request.json["Statements"].as_array().cloned().unwrap_or_default();
+    // One is sure to fail, or a partial failure could be none at all.
     let certain = rng.below(statements.len());
     let throttled: Vec<bool> = (0..statements.len())
         .map(|at| rng.chance(300) || at == certain)

@@ -120,6 +120,7 @@ impl EventBuses {
 
     fn put_events(&mut self, body: &Value, mut partial: Option<&mut Rng>) -> Result<Value, Refusal> {
         let entries = read(body, self.max_bytes)?;
+        // One is sure to fail, or a partial failure could be none at all.
         let certain = partial.as_mut().map_or(0, |rng| rng.below(entries.len()));
         let mut failed = 0;
         let mut results = Vec::new();

@@ -131,6 +131,7 @@ impl CallFilter {
             ..
         } = self;
         let carries = |text: &String| {
+            // An empty text would be a window of no bytes, which panics.
             let mut windows = call.body.windows(text.len().max(1));
             windows.any(|window| window == text.as_bytes())
         };
@@ -242,6 +243,7 @@ impl FaultPlan {
             if !filter.matches(call) {
                 continue;
             }
+            // Also after one was found that strikes: each filter counts every call that it selects.
             match filter.skip.checked_sub(1) {
                 Some(left) => filter.skip = left,
                 None if struck.is_none() => struck = Some(at),
@@ -261,6 +263,7 @@ impl FaultPlan {
             let same = CallFilter::operation(call.service, call.operation)
                 .on(call.resource)
                 .by(&**call.invocation);
+            // Twice more: the SDK makes three attempts, and all of them are to fail.
             self.script.extend([(same.clone(), fault), (same, fault)]);
         }
         Some(fault)

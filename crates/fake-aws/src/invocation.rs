@@ -57,6 +57,7 @@ impl Invocation {
             let mut work = pin!(work);
             poll_fn(|context| {
                 if dies_at == Some(awaits) {
+                    // The notice wakes the other branch of the `select!`, which drops this one.
                     dying.die();
                     return Poll::Pending;
                 }
@@ -69,6 +70,7 @@ impl Invocation {
             .scope(self, async move {
                 tokio::select! {
                     biased;
+                    // Before the work, so that what was killed is dropped before it is polled again.
                     () = killed => Err(CrashError),
                     done = work => Ok(done),
                 }

@@ -183,6 +183,7 @@ impl Queue {
         let (mut received, mut bytes) = (Vec::new(), 0);
         let may_fly = self.settings.max_in_flight.saturating_sub(self.depth(now_ms).1);
         let max_messages = request.max_messages.min(may_fly);
+        // Below, a message is handed out before it is counted.
         if max_messages == 0 {
             return received;
         }
@@ -196,6 +197,7 @@ impl Queue {
             if waits || !visible {
                 continue;
             }
+            // One by itself goes out whatever its size, or it would lie there for ever.
             if !received.is_empty() && bytes + message.body.len() > request.max_bytes {
                 // What does not fit must not be overtaken by later messages of its group.
                 blocked.extend(message.group.clone().filter(|_| fifo));
@@ -247,6 +249,7 @@ impl Queue {
         timeout_s: u64,
         now_ms: u64,
     ) -> Result<(), SqsError> {
+        // Twelve hours: the most that SQS takes.
         if timeout_s > 43_200 {
             return Err(invalid(
                 "Value for parameter VisibilityTimeout is invalid. Reason: Must be between 0 and 43200.",

@@ -152,6 +152,7 @@ impl QueuedMessage {
 
     /// Tells whether it was handed out and is still invisible.
     pub(crate) fn is_in_flight(&self, now_ms: u64) -> bool {
+        // One that is delayed cannot be seen either, and nobody has it.
         self.receive_count > 0 && self.visible_at_ms > now_ms
     }
 }

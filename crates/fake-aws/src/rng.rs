@@ -15,6 +15,7 @@ impl Rng {
 
     /// Starts a sequence of its own for `purpose`, so that more draws for one purpose do not shift those of another.
     pub fn fork(&self, purpose: &str) -> Self {
+        // FNV-1a, with its offset and its prime: written out for the same reason as the draws.
         let mut state = self.state ^ 0xcbf2_9ce4_8422_2325;
         for byte in purpose.bytes() {
             state = (state ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
@@ -33,6 +34,7 @@ impl Rng {
 
     /// Draws a number below `bound`; 0 if `bound` is 0.
     pub fn below(&mut self, bound: usize) -> usize {
+        // Scaled down and not the remainder, which would favour small numbers.
         let scaled = u128::from(self.draw()) * bound as u128;
         (scaled >> 64) as usize
     }

@@ -194,6 +194,7 @@ fn kept_headers(http: &http::Request<Vec<u8>>) -> BTreeMap<String, String> {
     let texts = headers.filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
     texts
         .filter(|(name, value)| {
+            // How a body was framed on its way is none of the object's encodings, here and below.
             (known.contains(name) && *value != "aws-chunked")
                 || name.starts_with("x-amz-meta-")
                 || *name == SHA256
@@ -237,6 +238,7 @@ fn list(bucket: &str, objects: &BTreeMap<String, StoredObject>, http: &http::Req
     let limit = parameter("max-keys").parse().unwrap_or(1000).min(1000);
     let matching: Vec<_> = (objects.iter())
         .filter(|(key, _)| key.starts_with(prefix) && (after.is_empty() || key.as_str() > after))
+        // One more than the page takes tells whether there is another page.
         .take(limit + 1)
         .collect();
     let page = &matching[..matching.len().min(limit)];

@@ -175,6 +175,7 @@ impl Queues {
                 ),
             ));
         }
+        // A queue that is not there refuses the request, and not each of its entries.
         self.queue(name)?;
         self.each(body, partial, |queues, submission: Submission| {
             queues.send(name, &submission, now_ms)
@@ -190,6 +191,7 @@ impl Queues {
     ) -> Result<Value, SqsError> {
         let entries = body["Entries"].as_array().map_or(&[][..], Vec::as_slice);
         check_batch(entries)?;
+        // One is sure to fail, or a partial failure could be none at all.
         let certain = partial.as_mut().map_or(0, |rng| rng.below(entries.len()));
         let (mut successful, mut failed) = (Vec::new(), Vec::new());
         for (at, entry) in entries.iter().enumerate() {

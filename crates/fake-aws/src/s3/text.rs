@@ -2,6 +2,7 @@
 
 /// Writes a text as XML has it.
 pub(crate) fn escaped(text: &str) -> String {
+    // The ampersand first: those of the other escapes would be escaped again.
     text.replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")

@@ -72,6 +72,7 @@ impl Emulator {
         let address = SocketAddrV4::new(Ipv4Addr::LOCALHOST, self.api_port);
         let started = Instant::now();
         while started.elapsed() < PATIENCE {
+            // Before the port is tried: whoever took it meanwhile, and so ended the emulator, would answer.
             if matches!(self.process.try_wait(), Ok(Some(_))) {
                 break;
             }

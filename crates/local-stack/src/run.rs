@@ -71,6 +71,7 @@ pub(crate) async fn run(options: Options, upvest_port: Option<u16>, then: Then) 
 async fn deliver_and_report(stack: &LocalStack, simulator: &Simulator) -> Result<Vec<String>, RunError> {
     let receiver = Receiver::of(stack);
     let stories = stories()?;
+    // Before anything is delivered: a bus keeps nothing for a rule that comes later.
     let tap = receiver.tap().await?;
     receiver.tested().await?;
     print("\nDelivering events/samples ...\n");

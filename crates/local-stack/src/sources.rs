@@ -83,6 +83,7 @@ fn built_from(repository: &Path, binary: &str) -> BTreeSet<PathBuf> {
     let text = fs::read_to_string(noted).unwrap_or_default();
     // Cargo writes a line for make: a space within a path has a backslash before it.
     let text = text.replace("\\ ", "\0");
+    // The first word is the binary that is built, and no source.
     let paths = text.split_ascii_whitespace().skip(1);
     paths.map(|path| PathBuf::from(path.replace('\0', " "))).collect()
 }

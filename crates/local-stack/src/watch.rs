@@ -103,6 +103,7 @@ impl Watch {
             let (repository, binary) = (self.repository.clone(), function.clone());
             let package = joined(spawn_blocking(move || package(&repository, &binary)).await)?;
             self.functions.replace(function, package).await?;
+            // At once, so that code that does not start is told now and not by the next event.
             self.functions.start(function).await?;
         }
         Ok(())

@@ -69,6 +69,7 @@ impl Report<'_> {
             .count();
         let tests = self.observed.events.values();
         let tests = tests.filter(|event| event.event_type == TEST_EVENT).count();
+        // What is stored beside the samples that are there and the events of Upvest's test.
         let foreign = self.observed.events.len() + missing - ids.len() - tests;
         let enabled = self
             .subscriptions

@@ -38,6 +38,7 @@ pub(crate) async fn listen(port: Option<u16>) -> Result<TcpListener, RunError> {
 /// emulator.
 pub(crate) async fn start(emulated: &Emulated, listener: TcpListener) -> Result<Upvest, RunError> {
     let simulator = Arc::new(Simulator::start(Options {
+        // In a file, so that another simulator here can sign with the key that the receiver trusts.
         key: KeySource::File(emulated.directory().join(KEY_FILE)),
         time_scale: TIME_SCALE,
         ..Options::default()

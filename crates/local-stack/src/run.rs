@@ -93,7 +93,6 @@ async fn deliver_and_report(stack: &LocalStack, simulator: &Simulator) -> Result
 /// and the report would tell of that.
 async fn deliver(simulator: &Simulator, stories: &[Story]) -> Result<(), RunError> {
     let end = Instant::now() + PATIENCE;
-    simulator.set_faults(Faults::default())?;
     for (_, events) in stories {
         send(simulator, events, end).await?;
     }

@@ -19,6 +19,8 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware;
+use jiff::Timestamp;
+use serde_json::Value;
 use tokio::net::TcpListener;
 use upvest::delivery::MAX_BODY_BYTES;
 
@@ -78,8 +80,16 @@ pub fn router(simulator: Arc<Simulator>) -> Router {
         .with_state(simulator)
 }
 
+/// Reads a time of an object, by which lists are sorted: as a text, half a second after would come before. `None` for
+/// what is no time.
+fn time(value: &Value) -> Option<Timestamp> {
+    value.as_str()?.parse().ok()
+}
+
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[tokio::test]
@@ -90,5 +100,12 @@ mod tests {
             Err(ListenError::NotLoopback(_))
         ));
         assert!(listen("127.0.0.1:0".parse().unwrap()).await.is_ok());
+    }
+
+    #[test]
+    fn a_list_is_sorted_by_times_and_not_by_their_texts() {
+        let [full, half] = ["2026-01-05T08:00:00Z", "2026-01-05T08:00:00.5Z"];
+        assert!(full > half, "as texts the half second comes first");
+        assert!(time(&json!(full)) < time(&json!(half)));
     }
 }

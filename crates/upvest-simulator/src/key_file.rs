@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use tempfile::NamedTempFile;
 use upvest::signature::{Dialect, KeyError, SigningKey};
 use zeroize::Zeroizing;
 
@@ -122,14 +123,12 @@ pub(crate) fn decode(text: &str) -> Option<Zeroizing<Vec<u8>>> {
 
 /// Writes a new file beside the old one and renames it, so that a crash leaves one of the two whole.
 pub(crate) fn replace(path: &Path, contents: &[u8]) -> io::Result<()> {
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(".new");
-    options.open(&beside)?.write_all(contents)?;
-    std::fs::rename(beside, path)
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    // Its owner's alone from the start, and one that a crash left behind lends its permissions to no other.
+    let mut beside = NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))?;
+    beside.write_all(contents)?;
+    beside.persist(path)?;
+    Ok(())
 }
 
 #[cfg(test)]

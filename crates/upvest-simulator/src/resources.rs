@@ -112,7 +112,7 @@ fn id_of(category: &str, object: &Value) -> Option<String> {
     if let Some(id) = object["id"].as_str() {
         return Some(id.to_owned());
     }
-    let fields = upvest::category::of(&format!("{category}.")).key.iter();
+    let fields = upvest::category::of(category).key.iter();
     let values = fields.map(|path| object.pointer(&format!("/{}", path.replace('.', "/")))?.as_str());
     Some(values.collect::<Option<Vec<_>>>()?.join("#"))
 }

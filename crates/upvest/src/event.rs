@@ -188,9 +188,8 @@ impl<'a> Event<'a> {
         &self.fields
     }
 
-    /// Reads the status that the event gives its object: the object's own (types and statuses may differ; contract section
-    /// 5, notes), or, where that is absent, the state in the type, if it is a step of the lifecycle. `None` for a type
-    /// that the table does not know.
+    /// Reads the status that the event gives its object: the object's own (types and statuses may differ), or, where that is
+    /// absent, the state in the type, if it is a step of the lifecycle. `None` for a type that the table does not know.
     #[must_use]
     pub fn status(&self) -> Option<Cow<'_, str>> {
         let row = self.category();

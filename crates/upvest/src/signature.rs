@@ -95,7 +95,7 @@ pub use verifying_key::{KeyError, VerifyingKey};
 /// API Gateway lets 10,240 bytes of headers through in all, so a delivery that arrives has little more than this.
 pub const MAX_HEADER_BYTES: usize = 8 * 1024;
 /// Bounds the verifications of one delivery: signatures times ways to write what they are over. One signature takes two
-/// where it is by a known key and does not hold, and up to twelve where covered headers may have been rewritten.
+/// where it is by a known key and does not hold, and up to sixteen where covered headers may have been rewritten.
 pub const MAX_VERIFICATIONS: usize = 16;
 /// Bounds the components that one signature may cover; Upvest's own signer covers about ten.
 pub const MAX_COMPONENTS: usize = 64;

@@ -10,6 +10,7 @@ use axum::{Json, Router};
 use serde_json::{Value, json};
 
 use super::problem::Problem;
+use super::time;
 use crate::simulator::Simulator;
 
 const MAX_LIMIT: usize = 1000;
@@ -160,7 +161,7 @@ fn page(mut all: Vec<Value>, uri: &Uri, known: &[&str]) -> Result<Json<Value>, P
             "limit is to be up to 1000, order ASC or DESC",
         ));
     }
-    all.sort_by_cached_key(|object| (object["created_at"].to_string(), object["id"].to_string()));
+    all.sort_by_cached_key(|object| (time(&object["created_at"]), object["id"].to_string()));
     if order == "DESC" {
         all.reverse();
     }

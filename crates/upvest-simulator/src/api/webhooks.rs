@@ -17,6 +17,7 @@ use uuid::Uuid;
 
 use self::body::Change;
 use super::problem::Problem;
+use super::time;
 use crate::simulator::Simulator;
 use crate::subscriber::Subscriber;
 use crate::subscription::Subscription;
@@ -53,7 +54,7 @@ async fn list(State(simulator): State<Arc<Simulator>>, uri: Uri) -> Result<Json<
         return Err(Problem::bad_request("sort or order is not known"));
     }
     let mut all: Vec<Value> = simulator.subscribers().iter().map(|own| view(own)).collect();
-    all.sort_by_key(|webhook| webhook[sort].to_string());
+    all.sort_by_cached_key(|webhook| (time(&webhook[sort]), webhook[sort].to_string()));
     if order == "DESC" {
         all.reverse();
     }

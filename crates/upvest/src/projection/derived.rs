@@ -8,7 +8,7 @@ use crate::decimal::Decimal;
 use crate::entity_key::EntityKey;
 use crate::occurred::Occurred;
 
-/// Lists the statuses in which a deposit is booked: the money can be invested (contract section 5).
+/// Lists the statuses in which a deposit is booked: the money can be invested.
 const BOOKED: [&str; 2] = ["CONFIRMED", "SETTLED"];
 
 impl Projection {

@@ -146,6 +146,7 @@ impl Target<'_> {
     /// Does some work, unless it is to end before that: gives nothing then.
     async fn unless_stopped<T>(&self, work: impl Future<Output = Result<T>>) -> Result<Option<T>> {
         tokio::select! {
+            // Without it, work that is ready at the same time could win, and go on after it was ended.
             biased;
             () = self.stop.notified() => Ok(None),
             done = work => done.map(Some),
@@ -203,6 +204,7 @@ async fn prepare<'t>(target: &'t Target<'t>, deployment: &Deployment) -> Result<
     let definitions = Definitions::read(&template)?;
     definitions.check(&deployment.settings)?;
 
+    // AWS is asked only from here on: a mistake in release or settings shows without credentials too.
     let present = Present::look_up(target).await?;
     present.refuse_unless_ready(target.stack)?;
     let value = |name: &str| value_of(name, &deployment.settings, &present, &definitions);
@@ -225,6 +227,7 @@ async fn prepare<'t>(target: &'t Target<'t>, deployment: &Deployment) -> Result<
     ];
     let settings = deployment.settings.with(place);
     let parameters = definitions.values(&settings, &present)?;
+    // Nothing in the account is made before this (`what_cannot_work_is_refused_before_anything_is_uploaded`).
     store.prepare().await?;
     let uploaded = store.upload(source.folder(), &release, &architecture).await?;
 
@@ -233,6 +236,7 @@ async fn prepare<'t>(target: &'t Target<'t>, deployment: &Deployment) -> Result<
     let request = Request {
         uploaded,
         template_url: store.url(&format!("{}/{}", release.prefix(), release.template)),
+        // After the upload, because they are read from the bucket.
         nested: NestedTemplates::checked(&template, store, &release.prefix()).await?,
         parameters,
         parameter_changes: definitions.changes(&settings, &present),

@@ -71,6 +71,7 @@ impl Release {
             "{RELEASE_FILE} is not the document of a release"
         )))?;
         release.checksum = checksum(document);
+        // Before a file is opened, which may lie elsewhere: see `a_release_names_no_file_outside`.
         let wrong = if !is_version(&release.version) {
             format!("has no version but {:?}", release.version)
         } else if !release.files.contains_key(&release.template) {

@@ -115,6 +115,7 @@ async fn check_secret(target: &Target<'_>, secret: &str) -> Result<()> {
         Ok(document) => document,
         Err(error) => {
             let error = Error::from(error);
+            // Whom AWS does not know lacks no permission: such credentials would fail at every step to come.
             if error.kind() == ErrorKind::Denied && !error.is_of_unknown_caller() {
                 return check_unread(target, &secrets, secret).await;
             }
@@ -184,6 +185,7 @@ async fn check_concurrency(
         Ok(settings) => settings,
         Err(error) => {
             let error = Error::from(error);
+            // Nothing that follows would be answered either. A missing permission alone is left to `doctor`.
             if error.kind() == ErrorKind::Unreachable || error.is_of_unknown_caller() {
                 return Err(error);
             }
@@ -224,6 +226,7 @@ fn refuse_too_much_reserved(limit: &AccountLimit, wanted: i64, present: i64) -> 
     let all = limit.concurrent_executions();
     let free = i64::from(limit.unreserved_concurrent_executions().unwrap_or(all));
     let most = (free + present - LEFT_BY_LAMBDA).max(0);
+    // A stack that runs keeps what it has reserved: only a change for the worse is refused.
     if wanted <= present || wanted <= most {
         return Ok(());
     }

@@ -63,6 +63,7 @@ fn complaint(arn: &str, service: &str, is_own: bool, caller: &Caller, region: &s
             "is of the partition {partition}, and the account is of {own}"
         ));
     }
+    // ARNs of IAM have no region.
     if !own_region.is_empty() && own_region != region {
         return Some(format!(
             "is of {own_region}, and the stack is in {region}: name one of {region}"

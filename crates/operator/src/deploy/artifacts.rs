@@ -49,6 +49,7 @@ impl<'s> Store<'s> {
             .force_path_style(target.config.endpoint_url().is_some());
         let region = target.region();
         let own = format!("upvest-webhooks-artifacts-{}-{region}", caller.account);
+        // A stack names the account's own bucket as well once it was deployed, and it stays ours to make.
         let named = bucket.filter(|bucket| *bucket != own);
         Self {
             client: aws_sdk_s3::Client::from_conf(config.build()),
@@ -109,6 +110,7 @@ impl<'s> Store<'s> {
     /// [`Error`] when a file differs from what was released, or cannot be put.
     pub(super) async fn upload(&self, folder: &Path, release: &Release, architecture: &str) -> Result<usize> {
         let functions = format!("functions/{architecture}/");
+        // The rest of a release is for people: command lines, policies, bills of materials.
         let is_needed = |path: &str| {
             path == release.template || path.starts_with("infra/") || path.starts_with(functions.as_str())
         };
@@ -135,6 +137,7 @@ impl<'s> Store<'s> {
     async fn has(&self, key: &str, expected: &str) -> Result<bool> {
         let expected = in_base64(expected)?;
         let head = self.client.head_object().bucket(&self.bucket).key(key);
+        // S3 leaves the checksum out of its answer unless it is asked for.
         let head = head.checksum_mode(ChecksumMode::Enabled);
         match head.expected_bucket_owner(&self.owner).send().await {
             Ok(head) => Ok(head.checksum_sha256() == Some(expected.as_str())),
@@ -154,6 +157,7 @@ impl<'s> Store<'s> {
         }
         let put = self.client.put_object().bucket(&self.bucket).key(key);
         let put = put
+            // S3 refuses content that has another one, and keeps this one for `has`.
             .checksum_sha256(in_base64(expected)?)
             .body(ByteStream::from(content));
         let put = put.expected_bucket_owner(&self.owner).send().await;

@@ -88,6 +88,7 @@ pub(super) async fn review_and_execute(
                 tell_of_empty_stack(target, &request);
             }
             done.ending.declined = matches!(other, Review::Declined);
+            // A deployment that was not followed to its end says to run it again for what protects the stack.
             if matches!(other, Review::Empty) && !request.dry_run {
                 protect(target, &request, &mut done).await;
             }
@@ -171,6 +172,7 @@ async fn create(target: &Target<'_>, name: &str, request: &Request<'_>) -> Resul
         .description(&request.description)
         .template_url(&request.template_url)
         .set_parameters(Some(request.parameters.clone()))
+        // No role has a name, which would take CAPABILITY_NAMED_IAM; the transforms are macros.
         .capabilities(Capability::CapabilityIam)
         .capabilities(Capability::CapabilityAutoExpand)
         .set_tags(tagging::request(request.present.tags(), &request.tags))

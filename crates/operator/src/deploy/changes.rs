@@ -51,6 +51,7 @@ pub struct Change {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ChangeKind {
+    // In the order in which a plan lists them, which puts first what may lose data.
     /// Another one takes its place, which is empty.
     Replaced,
     /// Another one may take its place: only the change itself shows whether it does.

@@ -111,6 +111,7 @@ async fn prepare<'t>(target: &'t Target<'t>, configuration: &Configuration) -> R
     arns::check(settings, &caller, &target.region())?;
     let value = |name: &str| value_of(name, settings, &present, &definitions);
     account::check(target, settings, &present, value).await?;
+    // Only one that is given now: what runs was taken by the one that the stack has, and nothing is uploaded.
     signing::check(target, settings.get(signing::CONFIGURATION), None).await?;
     let owner = configuration.artifacts_bucket_owner.as_deref();
     let store = Store::new(target, &caller, Some(bucket), owner);
@@ -151,6 +152,7 @@ async fn there(target: &Target<'_>) -> Result<Present> {
 /// Gives the template that the stack was made of.
 async fn template(target: &Target<'_>) -> Result<String> {
     let get = target.cloudformation().get_template().stack_name(target.stack);
+    // In the processed one the language extensions are evaluated already, by the values of before.
     let template = get.template_stage(TemplateStage::Original).send().await;
     let template = template.map_err(AwsError::of("cloudformation:GetTemplate"))?;
     Ok(template.template_body.unwrap_or_default())

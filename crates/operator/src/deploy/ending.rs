@@ -45,6 +45,7 @@ pub(super) async fn follow(
     );
     let after = Present::look_up(target).await;
     if is_good {
+        // The deployment went well: outputs that cannot be read now do not make it a failure.
         done.outputs = after.unwrap_or_default().into_outputs();
         protect(target, request, done).await;
         return;
@@ -66,6 +67,7 @@ pub(super) async fn follow(
 fn wanted<'r>(request: &'r Request<'_>, name: &str) -> &'r str {
     let mut given = request.parameters.iter();
     let given = given.find(|given| given.parameter_key() == Some(name));
+    // A parameter that keeps its value has none in the request.
     let given = given.and_then(Parameter::parameter_value);
     given
         .or_else(|| request.present.parameter(name))

@@ -57,6 +57,7 @@ pub(super) async fn execute(
 ) -> Result<Execution> {
     nested.refuse_changed().await?;
     let client = target.cloudformation();
+    // Before the execution: every event that is newer belongs to it.
     let newest = client
         .describe_stack_events()
         .stack_name(target.stack)
@@ -141,6 +142,7 @@ impl Execution {
                 work.done(1);
             }
         }
+        // By its name, CloudFormation does not find a stack that is deleted.
         let status = present.status().unwrap_or("DELETE_COMPLETE");
         let is_at_rest = had_begun && !status.ends_with("_IN_PROGRESS");
         Ok(is_at_rest.then(|| status.to_owned()))
@@ -197,6 +199,7 @@ impl Execution {
         'pages: while let Some(page) = pages.next().await {
             let page = page.map_err(AwsError::of("cloudformation:DescribeStackEvents"))?;
             for event in page.stack_events() {
+                // A stack without earlier events has no `seen`, which an event without an id would equal.
                 if self.seen.is_some() && event.event_id() == self.seen.as_deref() {
                     break 'pages;
                 }

@@ -33,6 +33,7 @@ const UNREACHED: [&str; 5] = [
     "answered 503",
 ];
 /// Bounds the requests that are under way at once: there are 21 at most, and Cloud Control throttles soon.
+// Lambda takes 16 subnets and 5 security groups for a function.
 const CONCURRENCY: usize = 5;
 
 /// Says where a subnet or a security group is, in the words of AWS's schemas of both.

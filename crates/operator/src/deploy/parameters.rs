@@ -120,6 +120,7 @@ impl Definitions {
             if let Some(value) = settings.get(name) {
                 values.push(parameter(name, value));
             } else if present.parameter(name).is_some() {
+                // Not by the value that is shown: CloudFormation shows asterisks for one that is hidden.
                 values.push(unchanged(name));
             } else if definition.default.is_none() {
                 return Err(Error::usage(format!(
@@ -199,6 +200,7 @@ impl Definition {
         }
         let pattern = self.pattern.as_deref()?;
         // CloudFormation takes a pattern for the whole value.
+        // One that this library cannot read is left to CloudFormation, which refuses what does not fit.
         let regex = Regex::new(&format!("^(?:{pattern})$")).ok()?;
         (!regex.is_match(value)).then(|| {
             let wanted = match &self.constraint {
@@ -210,6 +212,7 @@ impl Definition {
     }
 
     fn complaint_of_number(&self, value: &str) -> Option<String> {
+        // Rust reads `inf` and `NaN` as numbers too.
         let Some(number) = value.parse::<f64>().ok().filter(|number| number.is_finite()) else {
             return Some(format!("cannot be {value:?}: it is a number"));
         };

@@ -34,6 +34,7 @@ impl Source {
     ///
     /// [`Error`] when it cannot be had, or is not what its checksum says.
     pub(super) async fn open(release: &str, expected: Option<&str>) -> Result<Self> {
+        // Plain http will do: what it brings is believed for its checksum alone, which a URL needs.
         let is_url = release.starts_with("https://") || release.starts_with("http://");
         match (is_url, expected) {
             (false, None) => Ok(Self {
@@ -103,6 +104,7 @@ async fn download(url: &str, most: usize) -> Result<Vec<u8>> {
     let shown = shown(url);
     let unread = |error: reqwest::Error| {
         let words = format!("the release cannot be had from {shown}");
+        // A URL may hold a token or a signature, which no message is to show (`no_message_about_a_url`).
         Error::context(words)(error.without_url())
     };
     let client = reqwest::Client::builder()
@@ -113,6 +115,7 @@ async fn download(url: &str, most: usize) -> Result<Vec<u8>> {
     let mut answer = answer.error_for_status().map_err(unread)?;
     let mut archive = Vec::new();
     while let Some(chunk) = answer.chunk().await.map_err(unread)? {
+        // Counted as it comes, because a server may say another length, or none.
         if archive.len() + chunk.len() > most {
             return Err(Error::failed(format!(
                 "what {shown} gives is no release: it has more than {most} bytes"

@@ -107,6 +107,7 @@ pub async fn check(
     };
     findings.extend(check::run(Functions, "functions", timeout, resources).await);
     findings.extend(checks.run().await);
+    // Last, because it goes by what all other checks found.
     network::relate(&mut findings);
     Ok(Checkup::of(stack.name().unwrap_or("the stack"), findings))
 }

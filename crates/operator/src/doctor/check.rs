@@ -65,6 +65,7 @@ impl CheckError {
         move |error| {
             let error: Error = error.into();
             match error.kind() {
+                // Whom AWS does not know is not helped by a permission.
                 ErrorKind::Denied if !error.is_of_unknown_caller() => Self::Denied(action),
                 _ => Self::Failed(error),
             }

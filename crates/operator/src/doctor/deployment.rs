@@ -127,6 +127,7 @@ pub(super) fn version(stack: &Stack) -> Vec<Finding> {
 pub(super) async fn clocks(stack: &Stack, clock: &Clock, upvest: Option<&upvest_api::Client>) -> Checked {
     let date = Dates::default();
     let client = stack.sts();
+    // The SDK gives no header of an answer away, so that its date is noted on the way.
     let request = client.get_caller_identity().customize().interceptor(date.clone());
     let caller = request
         .send()
@@ -147,6 +148,7 @@ pub(super) async fn clocks(stack: &Stack, clock: &Clock, upvest: Option<&upvest_
         (Some(aws), Some(upvest)) => {
             let advice =
                 "nothing of yours: ask Upvest, because the functions' signatures carry the time of AWS";
+            // Both were measured against this machine's clock, which so has no part in the difference.
             difference("clock of AWS", "Upvest", upvest - aws, advice)
         }
         (None, _) => Finding::skipped(CLOCK, "AWS told no time"),

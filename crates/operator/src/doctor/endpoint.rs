@@ -120,6 +120,7 @@ async fn resolve(url: &Url) -> Option<Finding> {
         return Some(Finding::skipped(DNS, "the URL has an address for a host"));
     }
     let address = (host.clone(), port);
+    // The standard library looks names up on its caller's thread: all other checks would wait for it.
     let found = tokio::task::spawn_blocking(move || address.to_socket_addrs().map(Iterator::count)).await;
     Some(match found {
         Ok(Ok(1..)) => Finding::ok(DNS, host),

@@ -6,6 +6,7 @@ use serde::Serialize;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Area {
+    // In the order of the report, which is sorted by them.
     /// The check is of the CloudFormation stack, its version, and clocks.
     Deployment,
     /// The check is of the public URL that Upvest posts deliveries to.

@@ -46,6 +46,7 @@ pub(super) async fn check(stack: &Stack, upvest: &Client, parameters: &Parameter
     let kept = format!("{retired} kept for verifying again");
     findings.push(Finding::ok(RETIRED, kept));
     let usable = served.usable.iter().filter_map(Jwk::key_id);
+    // What cannot be used is served all the same, so that it is no key of somebody else's.
     let unusable = served.unusable.iter().filter_map(|key| key.key_id.as_deref());
     let served: BTreeSet<&str> = usable.chain(unusable).collect();
     let (distrusted, trusted): (Vec<_>, Vec<_>) = rows.iter().partition(|row| row.distrusted_at.is_some());
@@ -93,6 +94,7 @@ fn problem(jwk: &Jwk, rows: &[KeyRow]) -> Option<Finding> {
             row.thumbprint().unwrap_or_else(|| "no public key".to_owned()),
             jwk.thumbprint()
         );
+        // A fetch changes rows that a fetch wrote; an imported key it leaves to a person.
         let advice = match row.is_fetched() {
             true => REFRESH,
             false => {

@@ -61,6 +61,7 @@ pub(super) async fn check(stack: &Stack) -> Checked {
     for (queue, described) in described {
         match described {
             Ok(pair) => pairs.push(pair),
+            // A queue that is gone is a finding of its own, and hides nothing of the others.
             Err(CheckError::Failed(error))
                 if matches!(error.kind(), ErrorKind::Failed | ErrorKind::Unreachable) =>
             {
@@ -158,6 +159,7 @@ fn plain_problems(pair: &Pair) -> Vec<String> {
             problems.push(format!("{whose}is not encrypted"));
         }
         let is_fifo = text(attributes, &FifoQueue) == Some("true");
+        // The queue of key requests is FIFO too: SQS drops requests for a fetch that follow too soon.
         if is_fifo != (pair.queue != Queue::Deliveries) {
             problems.push(format!("{whose}is of the wrong kind, FIFO or standard"));
         }

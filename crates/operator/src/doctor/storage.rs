@@ -15,8 +15,8 @@ const TABLES: &str = "tables";
 const ARCHIVE: &str = "archive";
 const QUARANTINE: &str = "quarantine";
 pub(super) const PENDING: &str = "pending";
-/// Bounds how long a delivery may be pending before a person has to look: as long as messages are tried at
-/// most.
+/// Bounds how long a delivery may be pending before a person has to look.
+// So long failures of our own infrastructure are retried (docs/guards.md), and no longer.
 const PENDING_FOR: SignedDuration = SignedDuration::from_hours(24);
 const BUS: &str = "event bus";
 /// Bounds the objects in quarantine that are counted: S3 lists 1,000 with each request.
@@ -77,6 +77,7 @@ async fn table(client: &aws_sdk_dynamodb::Client, name: &str) -> Checked {
         .and_then(|recovery| recovery.point_in_time_recovery_status());
     let mut problems = Vec::new();
     let status = described.as_ref().and_then(|table| table.table_status());
+    // DynamoDB takes reads and writes while a table is updated.
     if !matches!(status, Some(TableStatus::Active | TableStatus::Updating)) {
         let status = status.map_or("in no status", TableStatus::as_str);
         let advice = "see it in the DynamoDB console: nothing can be stored until it is ACTIVE";

@@ -17,6 +17,7 @@ const SCOPES: &str = "API credentials";
 /// Checks that Upvest gives out tokens with all scopes that the functions need.
 pub(super) async fn credentials(stack: &Stack, upvest: &Client) -> Checked {
     let mut scopes = vec![Scope::WebhooksRead, Scope::WebhooksAdmin];
+    // Files of reports are fetched only where there is a bucket for them.
     if stack.optional("ReportsBucketName").is_some() {
         scopes.extend([Scope::ReportsRead, Scope::FilesRead]);
     }
@@ -25,6 +26,7 @@ pub(super) async fn credentials(stack: &Stack, upvest: &Client) -> Checked {
     for (scope, authorized) in scopes.iter().zip(authorized) {
         match authorized {
             Ok(()) => {}
+            // OAuth refuses a scope with 400, `invalid_scope` (RFC 6749, section 5.2).
             Err(error) if matches!(error.status(), Some(400 | 403)) => {
                 let found = format!("no token with the scope {scope}");
                 let advice = format!("ask Upvest to allow the client the scope {scope}");
@@ -47,6 +49,7 @@ pub(super) async fn check(stack: &Stack, upvest: &Client, parameters: &Parameter
         .filter(|webhook| is_same_url(&webhook.url, &url))
         .collect();
     let mut findings = outliving(stack, &all, &ours).await?;
+    // The enabled one counts: where there are several, it is the one that delivers.
     let Some(first) = ours.iter().find(|webhook| webhook.enabled).or(ours.first()) else {
         findings.push(missing(stack, &all, &url));
         return Ok(findings);

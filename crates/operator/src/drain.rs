@@ -104,6 +104,7 @@ pub async fn drain(
         .and_then(|it| it.reserved_concurrent_executions());
     let mut report = Drained {
         ending: repair.ending(),
+        // A 0 is what an earlier drain set, and nothing that --resume is to give back.
         concurrency: reserved.filter(|reserved| *reserved > 0),
         ingest,
         ..Drained::default()
@@ -186,6 +187,7 @@ async fn stop(repair: &Repair<'_>, patience: Duration, report: &mut Drained) -> 
         look(repair, report).await?;
         work.done(1);
         let now = Instant::now();
+        // The queues alone: dead letters and what is pending run out by no waiting, and are told at the end.
         empty_since = report.queues.is_empty().then(|| empty_since.unwrap_or(now));
         let is_quiet = empty_since.is_some_and(|since| now.duration_since(since) >= QUIET);
         if is_quiet || now >= end {

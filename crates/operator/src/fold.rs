@@ -239,6 +239,7 @@ fn lacking(events: &[Foldable], is_kept: impl Fn(&[&Foldable]) -> bool) -> Optio
     if received.len() > MAX_TRIALS {
         return None;
     }
+    // From the fewest that may be lacking on: most often the last events are still in a queue.
     for taken in (1..received.len()).rev() {
         let (taken, lacks) = received.split_at(taken);
         if is_kept(taken) {
@@ -246,6 +247,7 @@ fn lacking(events: &[Foldable], is_kept: impl Fn(&[&Foldable]) -> bool) -> Optio
             return Some(Comparison::Behind { lacks });
         }
     }
+    // The last one is left out above already.
     (0..received.len().saturating_sub(1)).find_map(|left_out| {
         let mut taken = received.clone();
         let event_id = taken.remove(left_out).event_id.clone();

@@ -106,6 +106,7 @@ pub fn private_key(
 fn document(path: &Path, passphrase: Option<&Path>) -> Result<Zeroizing<Vec<u8>>> {
     const DER_SEQUENCE: u8 = 0x30;
     let content = secret_file::read("key file", path)?;
+    // A key in DER begins with a SEQUENCE; all other forms are text.
     if content.first() == Some(&DER_SEQUENCE) {
         return Ok(content);
     }

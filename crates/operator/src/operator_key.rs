@@ -47,6 +47,7 @@ impl OperatorKey {
                 "key {key_id} of the stack is no shared secret"
             )));
         }
+        // It is only compared with the row, so that the secret needs no name.
         let key = NewKey {
             key_id: key_id.clone(),
             material: Material::Shared {

@@ -89,6 +89,7 @@ pub async fn replay(
     let records = Records::of(repair.stack)?;
     let (mut task, audit) = prepare(repair, replay).await?;
     let mut report = preview(repair, &records, &task).await?;
+    // A replay that is gone on with may have nothing left, and its end is still to be recorded.
     let decision = repair.decide(true, || confirm(&report))?;
     if decision == Decision::Declined {
         report.result = Outcome::Declined;

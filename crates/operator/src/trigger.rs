@@ -111,6 +111,7 @@ pub async fn trigger(stacks: &StackFinder<'_>, request: &Request, clock: &Clock)
         .map(|json| TriggeredEvent::of(json))
         .collect::<Result<Vec<_>>>()?;
     let stack = stacks.stack().await?;
+    // Before the key, which the first trigger makes: a live stack is to get none.
     refuse_live(stacks, stack).await?;
     let key = key::ready(stack, clock).await?;
     let target = Target::new(&stack.part(Part::WebhookUrl)?, false)?;
@@ -138,6 +139,7 @@ async fn refuse_live(stacks: &StackFinder<'_>, stack: &Stack) -> Result<()> {
              stack that is deployed with the parameter Environment=sandbox",
         ));
     }
+    // A stack on this machine has credentials of the simulated Upvest alone.
     let Some(secret) = stack.upvest_secret().filter(|_| !stack.is_local()) else {
         return Ok(());
     };

@@ -106,6 +106,7 @@ impl Delivered<'_> {
             return None;
         }
         let object = self.event.object().get();
+        // An object that is too large for an item (DynamoDB: 400 KB) is in the archive alone, under this key.
         let has_object = match (&logged.object, &logged.archived_at) {
             (Some(logged), None) => logged == object,
             (None, Some(key)) => *key == found.key,

@@ -152,6 +152,7 @@ async fn each(
     let mut brought = HashSet::new();
     while let Some(keys) = keys.next().await? {
         let looks = keys.into_iter().map(|key| archived.look(key, received));
+        // Not `buffer_unordered`: which delivery of an event is the first one follows from the order.
         let mut looks = stream::iter(looks).buffered(AT_A_TIME);
         while let Some(looked) = looks.next().await {
             let looked = match looked? {
@@ -225,6 +226,7 @@ impl Incomplete {
             event.hash(&mut hasher);
             hasher.finish()
         });
+        // Not `||`: it would stop at the first new event, and remember none of those behind it.
         hashes.fold(false, |more, hash| brought.insert(hash) | more)
     }
 }

@@ -110,11 +110,13 @@ impl Verification<'_> {
             Err(error) => return Err(error.into()),
         };
         let envelope = &found.delivery.envelope;
+        // A delivery is found, and counted to its hour, by its key: under another one nobody would find it.
         let place = verified_key(envelope);
         if place != key {
             return bad(format!("what it holds belongs under {place}"));
         }
         let at = envelope.received_at;
+        // To the millisecond, because the id is a UUID of version 7, which has no finer time.
         if received_at(envelope.delivery_id).map(Timestamp::as_millisecond) != Some(at.as_millisecond()) {
             return bad(format!(
                 "it says that it was received at {at}, and its id does not"
@@ -141,6 +143,7 @@ impl Verification<'_> {
             Ok(Verdict::UnknownKey { key_id, .. }) => {
                 return unverifiable(format!("no key {key_id} in the keys table"));
             }
+            // Who only looks may not read the secrets of keys of one's own (docs/operations.md).
             Err(KeysError::Secret { key_id, .. } | KeysError::Canary { key_id }) => {
                 return Ok(Checked {
                     not_checked: Some(key_id),
@@ -157,6 +160,7 @@ impl Verification<'_> {
             scope: Some(verified.scope()),
             ..Checked::default()
         };
+        // `tail` and `keys distrust` go by these notes, and verify nothing again.
         if noted != (Some(verified.key_id()), out_of_time) {
             let reason = "its notes on key and freshness are not what its signature says".to_owned();
             let finding = Finding::of_delivery(Problem::BadObject, &found.key, reason);
@@ -171,6 +175,7 @@ impl Verification<'_> {
         let mut after = None;
         loop {
             let (events, next) = self.records.log.received(&self.received, after).await?;
+            // By delivery, so that each is read once for all the events of a page that it brought.
             let mut by_delivery: BTreeMap<String, Vec<LoggedEvent>> = BTreeMap::new();
             for event in events {
                 let own = by_delivery.entry(event.delivery_id.clone());

@@ -202,11 +202,13 @@ async fn give_up(
     let is_meant = |queue: &&DeadLetterQueue| planned.iter().any(|planned| planned.queue == queue.queue);
     for queue in queues.iter().filter(is_meant) {
         let visit = async |message: &Message| {
+            // Only what was agreed to, and is on record: others may have come since.
             let is_it = |planned: &&Discard| planned.message_id == message.about.message_id;
             let Some(planned) = planned.iter().find(is_it) else {
                 return Ok(Fate::Stays);
             };
             throttle.due().await;
+            // Before it is deleted: interrupted between the two, it is folded again to no effect.
             let result = folder.fold(message).await?;
             let fate = match result {
                 DiscardResult::Kept { .. } => Fate::Stays,

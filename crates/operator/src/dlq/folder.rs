@@ -98,6 +98,7 @@ fn after(before: Option<Stored>, projection: Projection) -> Stored {
         Some(before) => Stored {
             projection,
             version: before.version + 1,
+            // The lowest rules that wrote a state count, so that it stays known as one that is to be rebuilt.
             fold: before.fold.min(RULES),
             ..before
         },

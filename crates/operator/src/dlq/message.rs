@@ -77,6 +77,7 @@ impl Message {
             entity: None,
             bytes: body.len(),
         };
+        // Events alone: the body of a delivery may not be proven, and nothing of it is read for an event.
         if let (Queue::Domain(_), Some(json)) = (queue, content(&attributes, &body)) {
             let json = String::from_utf8_lossy(&json);
             if let Ok(event) = Event::parse(&json) {

@@ -168,6 +168,7 @@ impl DeadLetterQueue {
             .message_body(&message.body)
             .set_message_attributes(Some(attributes).filter(|attributes| !attributes.is_empty()))
             .set_message_group_id(group.cloned())
+            // Only with a group: a standard queue refuses a deduplication id.
             .set_message_deduplication_id(group.map(|_| format!("redrive-{}", message.about.message_id)))
             .send()
             .await

@@ -90,6 +90,7 @@ pub async fn redrive(
     }
     match repair.decide(!waiting.is_empty(), || confirm(&waiting))? {
         Decision::Preview if repair.options.dry_run => report.rehearse(&queues, repair.reporter).await?,
+        // There is nothing in the queues, so that nothing was looked at and no id can be found.
         Decision::Preview => report.missing.clone_from(&selection.ids),
         Decision::Declined => report.ending.declined = true,
         Decision::GoOn => {
@@ -112,6 +113,7 @@ pub async fn redrive(
                     found: BTreeSet::new(),
                 };
                 let ended = redrive.run(&queues, &mut report).await;
+                // A run that ended early did not see all: what it did not find may be there.
                 if ended.is_ok() {
                     report.missing = selection.missing(&redrive.found);
                 }
@@ -178,6 +180,7 @@ impl Redrive<'_> {
         for queue in queues {
             let mut done = Redriven::default();
             let ended = self.send_back(queue, &mut done).await;
+            // Before the error is given back: what was sent stays sent, and is told.
             report.add(queue.queue, done);
             ended?;
         }
@@ -192,6 +195,7 @@ impl Redrive<'_> {
         let mut sent = BTreeSet::new();
         loop {
             let mut emptied = BTreeSet::new();
+            // Each pass sees again all that stays.
             (done.other, done.came_since) = (0, 0);
             let visit = async |message: &Message| {
                 self.found.extend(self.selection.ids_of(message).cloned());

@@ -49,6 +49,7 @@ impl Held {
     /// may come before others that nobody has seen yet.
     fn hold(&mut self, batch: Vec<Message>, asked_for: i32) -> Option<Vec<String>> {
         let size = batch.len();
+        // Only a full batch can have ended in the middle of a group, which hides the rest of it.
         if usize::try_from(asked_for) == Ok(size) {
             self.cut_off
                 .extend(batch.last().and_then(|message| message.group.clone()));
@@ -58,6 +59,7 @@ impl Held {
             let before = self.messages.get(&id);
             // The body of what was seen already is not needed again.
             message.body = before.map_or(message.body, |_| String::new());
+            // By its newest receipt handle: a FIFO queue takes no earlier one.
             self.messages.insert(id.clone(), message).is_none().then_some(id)
         });
         let fresh: Vec<String> = fresh.collect();

@@ -43,6 +43,7 @@ impl Waiting {
         domains: &BTreeSet<Domain>,
         reporter: Reporter<'_>,
     ) -> Result<Self> {
+        // The catch-all was sent the events of a category for as long as its version did not know it.
         let all = domains.iter().copied().chain([Domain::Unrecognised]);
         let queues: Vec<Queue> = all.map(Queue::Domain).chain([Queue::Deliveries]).collect();
         let mut waiting = Self::default();
@@ -104,6 +105,7 @@ impl Waiting {
         let events: Vec<_> = events_of(&found.delivery.envelope.body).collect();
         let ids = BTreeSet::from_iter(events.iter().map(|(_, event)| event.id()));
         let owners = records.log.owners(&ids.into_iter().collect::<Vec<_>>()).await?;
+        // Only the delivery that stored an event dispatches it: what another one stored does not wait here.
         let own = owners
             .into_iter()
             .filter(|(_, owner)| owner.delivery_id == delivery_id);

@@ -94,6 +94,7 @@ async fn list_of_user(
     let keys = entities.of_user(user_id).await?;
     let wanted = keys
         .into_iter()
+        // The index cannot be asked for what follows a key, so that keys are compared here.
         .filter(|key| query.after.as_ref().is_none_or(|after| key > after) && query.takes_type(key));
     let wanted: BTreeSet<EntityKey> = wanted.collect();
     for summary in entities.summaries_of(&wanted).await? {

@@ -214,6 +214,7 @@ impl Rebuilder {
                     });
                 }
                 Err(EntityError::Changed(_)) => {}
+                // The next one may be refused as well; all else is wrong with this entity alone.
                 Err(EntityError::Aws(error)) => return Err(error.into()),
                 Err(error) => return failed(ErrorChain(&error).to_string()),
             }

@@ -135,6 +135,7 @@ impl Check {
             let mut entities = Vec::new();
             for entry in page.entries {
                 let is_of_them = domains.contains(&upvest::category::of(&entry.event_type).domain);
+                // An entity's entries are nearly always together, over pages too: so it is compared once.
                 if is_of_them && last.as_ref() != Some(&entry.entity) {
                     last = Some(entry.entity.clone());
                     entities.push(entry.entity);

@@ -32,6 +32,7 @@ impl Refold {
                     published.insert(event.event_id.clone(), detail);
                 }
             }
+            // A batch that changes nothing is not written, and leaves the state of before.
             stored = batch.finish().or(stored);
         }
         published

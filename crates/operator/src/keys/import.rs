@@ -88,6 +88,7 @@ pub async fn import(repair: &Repair<'_>, file: &KeyFile, replace: bool) -> Resul
             }
         }
         let mut failure = refused.as_ref().map(|error| ErrorChain(error).to_string());
+        // Also where one was refused: what waits for those that are trusted by now is to go on.
         match send_on(&table, &waiting, &imported).await {
             Ok(sent) => sent_on = sent,
             Err(error) => failure = failure.or(Some(ErrorChain(&error).to_string())),

@@ -123,6 +123,7 @@ async fn send_on(table: &KeysTable, waiting: &Waiting) -> std::result::Result<us
 impl RefreshedKeys {
     /// Sorts the keys by what became of them; without an operation nothing was changed.
     fn of(mut changes: Changes, operation: Option<Uuid>) -> Self {
+        // A key that is served again is among the known ones as well, and told once.
         changes.known.retain(|key_id| !changes.returned.contains(key_id));
         let results = [
             (changes.new, RefreshResult::New),

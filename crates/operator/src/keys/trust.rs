@@ -87,6 +87,8 @@ pub async fn distrust(
 ) -> Result<DistrustedKey> {
     let table = repair.stack.keys(repair.clock.clone())?;
     let row = known(&table, key_id).await?;
+    // The earlier time stays: what the key signed between the two would prove again
+    // (`an_earlier_distrust_is_not_made_later`).
     let since = row.distrusted_since().map_or(since, |known| known.min(since));
     let earlier = table.earlier_rows(&row).await?.into_iter();
     let earlier = earlier.filter(|row| row.may_prove_since(since));
@@ -106,6 +108,7 @@ pub async fn distrust(
             request["since"] = json!(since);
             let change = async |_: &_| {
                 let ended = async {
+                    // Only if the row is the one that was shown: see `a_distrust_during_a_fetch`.
                     written(table.distrust(&row, since).await?)?;
                     let proved = proved(repair, &row, since).await;
                     let unlisted = "the key is not trusted any longer, and what it proved cannot be listed";

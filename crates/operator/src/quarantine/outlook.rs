@@ -88,6 +88,7 @@ impl Reverifier {
         quarantined: &Quarantined,
         delivery: &ArchivedDelivery,
     ) -> Result<Outlook> {
+        // A delivery that is here for one of its events was verified: the archive has it in any case.
         let for_its_signature = VerifyError::ALL.contains(&quarantined.reason());
         if for_its_signature && self.archive.is_verified(&delivery.envelope).await? {
             return Ok(Outlook::Verified);

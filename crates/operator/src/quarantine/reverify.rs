@@ -74,6 +74,7 @@ pub async fn reverify(
         selection: request.selection.clone(),
     };
     let fails = |delivery: &Reverified| matches!(delivery.outlook, Outlook::Fails { .. });
+    // What the stack has verified meanwhile is work too: it is taken out of quarantine.
     let has_work = !report.deliveries.iter().all(fails);
     match repair.decide(has_work, || confirm(&report.deliveries))? {
         Decision::Preview => {}

@@ -85,6 +85,7 @@ impl Comparison<'_> {
                 self.report(category).unreadable = Some(why_unreadable(category.name));
                 continue;
             };
+            // Begun before anything is read, so that a category without objects is in the report too.
             self.report(category);
             match self.all(category, resource).await {
                 Err(error) if error.find::<upvest_api::Error>().is_some() => {
@@ -120,7 +121,7 @@ impl Comparison<'_> {
     /// Compares one entity, with its parts.
     async fn one(&mut self, entity: &EntityKey) -> Result<()> {
         let refused = |why| Error::usage(format!("{entity} cannot be compared: {why}"));
-        let category = upvest::category::of(&format!("{}.", entity.entity_type()));
+        let category = upvest::category::of(entity.entity_type());
         let resource = Resource::of(category.name).filter(|resource| resource.has_path());
         let resource = resource
             .ok_or_else(|| refused("Upvest does not give out such an object by its id; name its domain"))?;

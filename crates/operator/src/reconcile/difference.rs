@@ -41,6 +41,7 @@ pub(super) fn difference(
 ) -> Option<(Kind, Vec<String>)> {
     let mut fields = Vec::new();
     differences(ours, theirs, "", &mut fields);
+    // `updated_at` tells below which one is newer; what lies elsewhere is compared as objects of its own.
     fields.retain(|field| {
         let member = field.split(['.', '[']).next();
         field != "updated_at" && (elsewhere.is_none() || member != elsewhere)
@@ -77,6 +78,7 @@ fn differences(ours: &Value, theirs: &Value, path: &str, found: &mut Vec<String>
     match (ours, theirs) {
         (Value::Object(ours), Value::Object(theirs)) => {
             for (name, ours) in ours {
+                // Upvest adds fields, and drops some, in minor versions: that is no difference.
                 if let Some(theirs) = theirs.get(name) {
                     let dot = if path.is_empty() { "" } else { "." };
                     differences(ours, theirs, &format!("{path}{dot}{name}"), found);

@@ -80,6 +80,7 @@ impl<'c> Reader<'c> {
     async fn parents(&mut self, category: &str) -> Result<VecDeque<Parent>, Error> {
         let mut parents = VecDeque::new();
         if let Some(resource) = Resource::of(category)
+            // Boxed, because a list of parents may be listed by parents of its own.
             && let Some(mut walk) = Box::pin(self.walk(resource)).await?
         {
             while let Some(objects) = Box::pin(self.next(&mut walk)).await? {

@@ -131,6 +131,7 @@ impl Reader<'_> {
 
     /// Reads entities, one after the other.
     async fn entities(&self, keys: &[String], take: &mut impl AsyncFnMut(Page) -> Taken) -> Result<()> {
+        // In order, so that the entity that was done last tells which ones a resumed replay has left.
         let mut keys: Vec<&String> = BTreeSet::from_iter(keys).into_iter().collect();
         if let Some(cursor) = self.position().and_then(Position::cursor) {
             keys.retain(|key| ***key > *cursor.entity.as_str());
@@ -155,6 +156,7 @@ impl Reader<'_> {
         if let Some(cursor) = after.clone() {
             let after = Some(cursor.occurred);
             self.entity(&cursor.entity, after, filter, take).await?;
+            // The index goes on within this entity, whose rest was read just now.
             last = Some(cursor.entity);
         }
         loop {

@@ -56,6 +56,7 @@ async fn make(stack: &Stack, table: &KeysTable, clock: &Clock) -> Result<SecretS
     let secret_name = secret_name(stack.name()?, KEY_ID);
     let audit = Audit::of(stack, clock.clone()).await?;
     let request = json!({ "keys": [{ "key_id": KEY_ID, "secret": secret_name }] });
+    // On record before it is trusted, as every key is.
     let operation = audit.begin(COMMAND, REASON, request).await?;
     let key = NewKey {
         key_id: KEY_ID.to_owned(),

@@ -65,6 +65,7 @@ pub(super) fn of_samples(samples: &[String], settings: &[Setting], now: Timestam
     for setting in settings {
         setting.apply(&mut events)?;
     }
+    // Looked at after the settings, one of which may have taken the mark away.
     match events
         .iter()
         .all(|event| event["id"].as_str().is_some_and(is_marked))

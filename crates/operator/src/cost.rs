@@ -145,6 +145,7 @@ fn arriving(counts: &Counts, events: f64, prices: &Prices) -> Vec<Item> {
         of_million("S3 PUT requests", counts.s3_puts, prices.s3_put),
         of_million("SQS requests, FIFO", counts.sqs_fifo, prices.sqs_fifo),
         of_million("SQS requests, standard", counts.sqs_standard, prices.sqs_standard),
+        // A million KB is a GB, so that this price too is that of a million.
         of_million("KB of logs and metrics", counts.log_kb, prices.logs_gb),
     ]
 }

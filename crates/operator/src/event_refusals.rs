@@ -36,6 +36,7 @@ impl Refusals {
         if !scope.covers(event) {
             return Ok(Some(UNCOVERED));
         }
+        // What a key of our own signed is meant for us, whatever subscription it names.
         if let Some(subscriptions) = self.subscriptions.as_ref().filter(|_| scope == Scope::Upvest) {
             for id in event.webhook_ids() {
                 if !subscriptions.is_ours(&id).await? {

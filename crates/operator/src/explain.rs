@@ -58,6 +58,7 @@ pub async fn explain(stack: &Stack, question: &Question, clock: &Clock) -> Resul
         match reader.delivery(&question.subject).await {
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 // Last, because it reads most.
+                // The first error is told, because it names all that the subject may have been.
                 let entity = find::entity(stack, &question.subject).await.map_err(|_| error)?;
                 reader.entity(entity.as_str(), question.limit).await?
             }

@@ -43,6 +43,7 @@ pub async fn entity(stack: &Stack, typed: &str) -> Result<EntityKey> {
         false => (None, typed.to_owned()),
     };
     let mut found = match entity_type {
+        // With its type it was looked up above, and is not there.
         Some(_) => BTreeSet::new(),
         None => of_any_type(&entities, &id).await?,
     };

@@ -9,6 +9,7 @@ const HIDDEN: &str = "(not shown)";
 /// Hides the values of headers with credentials in a signature base.
 pub(crate) fn hide_in_base(base: &str) -> String {
     let lines = base.lines().map(|line| match line.split_once(": ") {
+        // The base of one dialect has names in quotes, that of the other one has not.
         Some((name, _)) if CREDENTIALS.contains(&name.trim_matches('"')) => format!("{name}: {HIDDEN}"),
         _ => line.to_owned(),
     });

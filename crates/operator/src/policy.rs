@@ -74,6 +74,7 @@ pub fn parted(policy: &Value) -> Vec<Value> {
     for statement in policy["Statement"].as_array().into_iter().flatten() {
         let last = parts.last_mut().expect("there is a part from the beginning");
         last.push(statement.clone());
+        // A single statement cannot be parted, however long it is.
         if last.len() > 1 && characters(&of(last)) > MANAGED_POLICY_CHARACTERS {
             let statement = last.pop().expect("it was pushed just now");
             parts.push(vec![statement]);

@@ -69,6 +69,7 @@ impl Counts {
     /// events, so that they lie on a line over one event's share of a delivery.
     #[must_use]
     pub fn of(per_delivery: f64) -> Self {
+        // An event's share of its delivery is 1 with `ONE`, and 0.1 with `TEN`: 0.9 lie between.
         let share = (1.0 / per_delivery.max(1.0) - 0.1) / 0.9;
         let between = |count: fn(&Self) -> f64| count(&TEN) + share * (count(&ONE) - count(&TEN));
         Self {

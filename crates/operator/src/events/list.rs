@@ -101,6 +101,7 @@ pub async fn list(stack: &Stack, query: &Query, at: Timestamp) -> Result<EventLi
         ..EventList::default()
     };
     if let Some(Cursor { key, events }) = &query.after {
+        // Read without a filter, because the cursor counts all events of the delivery, asked for or not.
         let page = read_delivery(&records, key.clone(), &query.received, &Filter::Any).await?;
         if !list.take(page, key, *events, &wanted) {
             return Ok(list);

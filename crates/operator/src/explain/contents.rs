@@ -93,6 +93,7 @@ pub(super) async fn read(
     };
     let uuid: Uuid = id.parse().map_err(|_| nothing())?;
     let id = uuid.to_string();
+    // The quarantine first: what is sent on is archived before it is removed there, so one of the two has it.
     let quarantined = records.archive.quarantined(uuid).await?;
     let verified = records.archive.verified(uuid).await?;
     let found = verified.as_ref().or(quarantined.as_ref()).ok_or_else(nothing)?;

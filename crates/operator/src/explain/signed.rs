@@ -88,6 +88,7 @@ impl Signed {
             ),
             (
                 attributes::OBJECT,
+                // What is too large for the log is in the delivery alone, and cannot differ from it.
                 object.is_none_or(|object| *object == self.object),
             ),
         ];

@@ -48,6 +48,7 @@ impl Shipment<'_> {
         let slots = plan(payloads.len(), self.order, &mut fastrand::Rng::with_seed(seed));
         let mut load = Load::new(payloads, self.key, target, self.timeout)?;
         load.slots = slots;
+        // Not of the seed: a second run with it would bring nothing but duplicates.
         load.fresh_ids = self.source.take_apart.then(|| fastrand::u64(..));
         load.signer.cover = self.cover;
         load.signer.fault = self.fault;

@@ -78,6 +78,7 @@ impl Target {
             .redirect(redirect::Policy::none())
             .timeout(timeout)
             .user_agent(concat!("upvest-webhooks/", env!("CARGO_PKG_VERSION")));
+        // A proxy of the environment does not reach this machine's ports.
         if self.is_loopback() {
             builder = builder.no_proxy();
         }

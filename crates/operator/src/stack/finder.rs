@@ -259,6 +259,7 @@ async fn local(file: &Path) -> Result<Stack> {
     let config = aws_config::defaults(BehaviorVersion::latest())
         .region(Region::new(connection.region))
         .endpoint_url(connection.endpoint_url)
+        // The SDK's own connector sends what is for this machine through the proxy of HTTP_PROXY.
         .http_client(connections())
         .credentials_provider(Credentials::new(id, secret, None, None, "stack.json"));
     let name = Some(LOCAL_STACK_NAME.to_owned());

@@ -155,6 +155,7 @@ impl Feed {
     /// Gives the pause before the next look: longer after each failure in a row.
     fn pause(&self, failures: u32) -> Duration {
         let every = self.watch.every;
+        // A shift by all failures in a row would overflow after 31 of them.
         let doubled = every.saturating_mul(1 << failures.min(10));
         doubled.min(LONGEST_PAUSE.max(every))
     }

@@ -119,6 +119,7 @@ impl WebhookUpdate {
 
 /// Gives the wanted categories, if they are others than the existing ones.
 fn changed(wanted: Option<Vec<String>>, existing: &[String]) -> Option<Vec<String>> {
+    // Categories have no order: the same ones otherwise arranged are no change.
     wanted.filter(|wanted| {
         wanted.len() != existing.len() || wanted.iter().any(|category| !existing.contains(category))
     })

@@ -33,6 +33,7 @@ pub struct CreateOptions {
 /// created, and not enabled, is an error too, which names it.
 pub async fn create(upvest: &Client, wanted: &NewWebhook, options: CreateOptions) -> Result<Outcome> {
     wanted.validate(upvest.is_local()).map_err(invalid)?;
+    // Upvest documents no refusal of a second subscription to one URL: it would deliver every event twice.
     if !options.another {
         let webhooks = upvest.list_webhooks().await?;
         let url = wanted.url.as_str();

@@ -35,6 +35,7 @@ pub async fn test(
     let webhook = upvest.webhook(id).await?;
     let response = match upvest.test_webhook(id).await? {
         TestOutcome::Answered(answer) => Some(answer),
+        // Upvest's specification also has an answer without a body, 202.
         _ => None,
     };
     let arrival = match &response {

@@ -30,6 +30,7 @@ use examples::EXAMPLES;
     version = version(),
     after_help = EXAMPLES,
     max_term_width = 110,
+    // Else `--local keys list` would take `keys` for the file that `--local` may name.
     subcommand_precedence_over_arg = true,
     propagate_version = true
 )]

@@ -11,6 +11,7 @@ async fn main() -> ExitCode {
     if completes() {
         return ExitCode::SUCCESS;
     }
+    // Not `parse`, which ends with text of its own: with `--json` an error is one line of JSON.
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return misused(&error, std::env::args_os()).into(),

@@ -186,6 +186,7 @@ fn coloured(text: &str) -> String {
         let style = colour.on_default();
         format!("{style}{mark}{style:#}")
     };
+    // Not `lines`, which would lose the line break at the end.
     let warned = text
         .split('\n')
         .map(|line| match line.trim_start().starts_with("! ") {

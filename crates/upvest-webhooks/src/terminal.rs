@@ -14,6 +14,7 @@ use crate::output::{harmless, note};
 
 /// Tells whether somebody can answer a question.
 pub(crate) fn is_attended() -> bool {
+    // Questions go to standard error, so that standard output may be a file.
     io::stdin().is_terminal() && io::stderr().is_terminal()
 }
 

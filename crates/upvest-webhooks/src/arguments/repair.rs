@@ -29,6 +29,7 @@ pub(crate) struct RepairArgs {
 
 /// Reads how much may be done a second.
 pub(crate) fn rate(text: &str) -> Result<f64, &'static str> {
+    // Never 0: `Throttle` divides by it.
     let rate = text.parse().ok().filter(|rate| (0.01..=10_000.0).contains(rate));
     rate.ok_or("expected a number from 0.01 to 10000")
 }

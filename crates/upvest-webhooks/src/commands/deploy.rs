@@ -63,6 +63,7 @@ impl Arguments {
     /// Deploys after a question that counts what would change.
     pub(crate) async fn run(self, stacks: &StackFinder<'_>) -> Result<Deployed> {
         self.consent.must_be_answerable()?;
+        // Files and options first, which need no AWS: what is wrong with them is told at once.
         let settings = Settings::read(self.parameters.as_deref(), &self.set)?;
         let tags = tags(self.tags.as_deref(), &self.tag)?;
         let destination = Destination::find(stacks).await?;

@@ -122,6 +122,7 @@ impl Arguments {
             () = time_is_over(self.duration) => Ok(()),
             listened = self.listen(stack, &mut session, keys) => listened,
         };
+        // Before the error: what was taken until then is told however it ended.
         session.end();
         ended?;
         Ok(Exit::of_work(session.all_taken()))
@@ -136,6 +137,7 @@ impl Arguments {
     async fn run_on_screen(&self, stack: &Stack, poster: Poster) -> Result<Exit> {
         let stopped = stop_signal()?;
         let clock = Clock::system();
+        // Without states, for which the list has no column here, and without objects: the key `o` reads one.
         let reader = Reader::new(stack, self.filter(), false, false)?;
         let feed = Feed::new(reader.clone(), self.watch(&clock), clock.clone());
         let (sender, updates) = mpsc::channel(WAITING);

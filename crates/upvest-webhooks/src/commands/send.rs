@@ -154,6 +154,7 @@ impl Arguments {
             },
             pace: Pace {
                 rate: self.load.rate,
+                // One at a time would not keep a rate up where answers take longer than the time between two.
                 concurrency: concurrency.unwrap_or(self.load.rate.map_or(1, |_| CONCURRENCY_WITH_RATE)),
             },
             key,
@@ -192,6 +193,7 @@ impl Arguments {
         }
         match (&self.key.hmac_secret_file, key_id) {
             (Some(path), Some(key_id)) => SigningKey::hmac(key_id, dialect, key_file::secret(path)?),
+            // The grammar wants one of three keys, and an id for a secret: it is `--test-key`.
             _ => upvest_simulator::published_test_key(),
         }
         .map_err(Error::context("the key cannot be used"))

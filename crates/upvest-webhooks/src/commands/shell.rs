@@ -48,6 +48,7 @@ pub fn completes() -> bool {
     let asked = CompleteEnv::with_factory(Cli::command).var(ASKED);
     asked
         .try_complete(std::env::args_os(), folder.as_deref())
+        // A failure counts as answered: going on would print what is wrong with the shell's words.
         .unwrap_or(true)
 }
 

@@ -90,6 +90,7 @@ impl Arguments {
             () = stopped.notified() => Ok(()),
             shown = show => shown,
             watched = feed.run(sender) => watched,
+            // Else a stack that cannot be read would look like one to which nothing came.
             () = time_is_over(self.duration) => match has_looked.load(Relaxed) {
                 true => Ok(()),
                 false => Err(Error::failed("the archive could not be read in all that time")),

@@ -42,6 +42,7 @@ pub(crate) fn harmless_json(json: &str) -> String {
     let mut text = String::with_capacity(json.len());
     for character in json.chars() {
         match character {
+            // They stand between tokens: within a string JSON has them escaped already.
             '\r' | '\t' => text.push(' '),
             _ if is_harmful(character) => {
                 let mut units = [0; 2];

@@ -86,6 +86,7 @@ pub(crate) async fn run(app: &mut App, mut news: mpsc::Receiver<News>, desk: &De
     let mut input = read_input();
     let mut readings: FuturesUnordered<Reading<'_>> = FuturesUnordered::new();
     let mut tick = interval(TICK);
+    // Else a terminal that held the drawing up would be drawn once for each second that was missed.
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         let now = desk.clock.now();

@@ -170,6 +170,7 @@ impl App {
         self.rows_kept += 1 + delivery.events.len();
         self.deliveries.push_back((self.next_number, delivery));
         self.next_number += 1;
+        // The last one stays, however large: a delivery may have more events than the bound.
         while self.rows_kept > MAX_ROWS && self.deliveries.len() > 1 {
             if let Some((number, oldest)) = self.deliveries.pop_front() {
                 self.rows_kept -= 1 + oldest.events.len();
@@ -245,6 +246,7 @@ impl App {
             .map_or(0, |selected| rows.partition_point(|row| *row < selected));
         let last = rows.len().saturating_sub(1);
         let to = at.saturating_add_signed(by).min(last);
+        // `by > 0`: in a list of one row, whoever moves up is at the last one as well.
         self.following = to == last && by > 0;
         self.select(rows.get(to).copied());
     }

@@ -38,6 +38,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, app: &mut App, now: Timestamp) {
         true => draw_too_small(frame, area),
         false => draw_all(frame, app, now, area),
     }
+    // At the end, so that nothing that draws has to ask for it.
     if !app.setting.has_colours {
         take_colours_out(frame.buffer_mut());
     }

@@ -195,6 +195,7 @@ fn add_effects(event: &EventAccount, lines: &mut Lines, bus: Option<&str>) {
         };
         lines.add(mark, "action", action_text(action));
     }
+    // The record of a replay says nothing of whether the action ran when the event came.
     let has_own = event.actions.iter().any(|action| action.replay.is_none());
     if !has_own && event.step.is_some() {
         lines.add(

@@ -59,6 +59,7 @@ impl Report for RefreshedKeys {
     }
 
     fn exit(&self) -> Exit {
+        // In both, the table and Upvest say different things of a key, and the table's was kept.
         let is_finding = |result| matches!(result, RefreshResult::Conflicting | RefreshResult::Spared);
         Exit::of_findings(!self.keys.iter().any(|key| is_finding(key.result)))
     }

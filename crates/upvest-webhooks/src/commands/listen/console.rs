@@ -124,6 +124,7 @@ fn meaning(event: &Event) -> Option<Pressed> {
     let Event::Key(key) = event else {
         return None;
     };
+    // Some terminals tell of a key twice: when it is pressed, and when it is let go.
     if key.kind == KeyEventKind::Release {
         return None;
     }

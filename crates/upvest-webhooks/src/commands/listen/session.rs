@@ -106,6 +106,7 @@ impl Session {
         mut keys: Option<mpsc::UnboundedReceiver<Key>>,
     ) -> Result<()> {
         while !self.is_over {
+            // Never `None` where no keys are read: that would end the session, as a lost terminal does.
             let pressed = async {
                 match &mut keys {
                     Some(keys) => keys.recv().await,
@@ -178,6 +179,7 @@ impl Session {
         self.heard += 1;
         self.last = Some(heard.clone());
         self.repeat(heard).await?;
+        // `|=`: it is over as well where nobody read the line.
         self.is_over |= Some(self.heard) == self.style.count;
         Ok(())
     }

@@ -50,6 +50,7 @@ impl Report for Reconciliation {
     fn exit(&self) -> Exit {
         let is_complete = self.categories.iter().all(|report| report.error.is_none());
         let accepted = self.repair.as_ref().map_or(0, |repair| repair.accepted);
+        // What is extra is never told, because no event ends it: it still differs after a repair.
         Exit::of_work(is_complete).or(|| Exit::of_findings(self.differences.len() == accepted))
     }
 }

@@ -32,6 +32,7 @@ pub(super) struct CreateArgs {
         long,
         value_name = "BYTES",
         value_parser = package_size,
+        // As the template's `WebhookMaxPackageSize` has it.
         default_value = "262144",
         help_heading = "Subscription"
     )]

@@ -9,9 +9,11 @@ use crate::output::harmless_line;
 impl App {
     /// Does what a key is for in the mode that the screen is in.
     pub(crate) fn press(&mut self, key: KeyEvent) -> Command {
+        // Some terminals tell of a key twice: when it is pressed, and when it is let go.
         if key.kind == KeyEventKind::Release {
             return Command::Draw;
         }
+        // The terminal of a screen makes no signal of it, so that every mode has to end by it.
         if key.code == KeyCode::Char('c') && key.modifiers.contains(KeyModifiers::CONTROL) {
             return Command::Quit;
         }

@@ -168,6 +168,7 @@ impl App {
 
     fn begin(&mut self, rows: Vec<Row>) -> Command {
         if let Some(posts) = &mut self.posts {
+            // Noted at once: pressed again, `R` does not order a second time what waits to be posted.
             posts.by_row.extend(rows.iter().map(|row| (*row, Posting::Begun)));
         }
         match rows.is_empty() {

@@ -34,6 +34,7 @@ pub(super) fn draw_details(frame: &mut Frame<'_>, app: &mut App, area: Rect, now
     let inner = block.inner(area);
     let width = usize::from(inner.width);
     let lines = (app.selected).map_or_else(Vec::new, |row| detail_lines(app, row, width, now));
+    // Kept within at once: else a key back would first have to undo all that was scrolled past the end.
     app.details_offset = within(app.details_offset, lines.len(), inner);
     let details = Paragraph::new(lines).scroll((app.details_offset, 0)).block(block);
     frame.render_widget(details, area);

@@ -145,6 +145,7 @@ pub(super) fn broken(line: &str, width: usize) -> Vec<String> {
     if line.chars().count() <= width || width == 0 {
         return vec![line.to_owned()];
     }
+    // A third at most: what stands behind a long name would have no room left.
     let indent = " ".repeat(hanging(line).min(width / 3));
     let (mut lines, mut current) = (Vec::new(), String::new());
     for word in line.split_inclusive(' ') {

@@ -124,6 +124,7 @@ async fn run(deps: &Deps, report: &mut Report, body: Vec<u8>) -> Result<(), Cana
 async fn wait_until<E>(deadline: Instant, is_there: impl AsyncFn() -> Result<bool, E>) -> Result<bool, E> {
     let mut pause = FIRST_PAUSE;
     loop {
+        // Looks before it asks the time: the second wait has a look even where the first took all of it.
         if is_there().await? {
             return Ok(true);
         }

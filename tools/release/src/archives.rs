@@ -48,6 +48,7 @@ pub(crate) fn zip(program: &[u8], effort: Effort) -> Result<Vec<u8>> {
         .compression_method(CompressionMethod::Deflated)
         .compression_level(Some(i64::from(effort.level())))
         .last_modified_time(DateTime::default())
+        // Whatever it is made on: a mode counts only in a zip of Unix, and Lambda has to start the program.
         .system(System::Unix)
         .unix_permissions(0o755);
     let mut writer = ZipWriter::new(Cursor::new(Vec::new()));

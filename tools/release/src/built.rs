@@ -62,6 +62,7 @@ pub(crate) fn commit(parts: &Parts, version: &str) -> Result<Option<String>> {
         commits.insert(built.commit);
     }
     // One that is of no commit makes a release of none.
+    // `None` comes before every commit in the set.
     Ok(commits.into_iter().next().flatten())
 }
 

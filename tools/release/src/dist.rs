@@ -151,6 +151,7 @@ fn finish(parts: &Parts, version: &str, commit: Option<String>, effort: Effort) 
     };
     put(dist, RELEASE_FILE, &release.document()?)?;
     let mut sums = release.files.clone();
+    // The document cannot have its own checksum.
     sums.insert(RELEASE_FILE.to_owned(), checksum(&release.document()?));
     let sums: String = sums
         .iter()

@@ -134,6 +134,16 @@ async fn dead_letters_and_what_is_pending_are_left_too() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_stack_that_does_not_name_a_queue_is_not_taken_for_empty() {
+    let mut deployment = deployed().await;
+    deployment.receiver.verify_and_store().await.unwrap();
+    deployment.remove_output("OrdersQueueUrl");
+    let looked = drain(&deployment.repair(true), Duration::ZERO, |_| Ok(true)).await;
+    let error = looked.unwrap_err().to_string();
+    assert!(error.contains("has no output OrdersQueueUrl"), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn deliveries_are_given_back_and_both_are_audited() {
     let deployment = deployed().await;
     drained(&deployment, 0).await;

@@ -6,7 +6,6 @@
 
 use std::time::Duration;
 
-use aws_sdk_sqs::types::QueueAttributeName;
 use pipeline::error::AwsError;
 use serde::Serialize;
 use serde_json::json;
@@ -15,7 +14,7 @@ use tokio::time::{Instant, sleep};
 use crate::dlq::{List, Selection, list};
 use crate::error::{Error, Result};
 use crate::repair::{Decision, Ending, Repair};
-use crate::stack::{Queue, Stack};
+use crate::stack::{Queue, Stack, queue_depth};
 
 /// Names the operations in the audit table.
 const DRAIN: &str = "drain";
@@ -201,11 +200,10 @@ async fn stop(repair: &Repair<'_>, patience: Duration, report: &mut Drained) -> 
 async fn look(repair: &Repair<'_>, report: &mut Drained) -> Result<()> {
     let stack = repair.stack;
     report.queues.clear();
-    for queue in Queue::all() {
-        // Without the stack's own subscription there is no queue of requests for keys.
-        let Ok(url) = stack.queue_url(queue) else { continue };
-        let messages = messages(stack, &url).await?;
-        if messages > 0 {
+    for queue in stack.queues() {
+        let depth = queue_depth(&stack.sqs(), &stack.queue_url(queue)?).await?;
+        if depth.total() > 0 {
+            let messages = depth.total() as u64;
             report.queues.push(QueueRemains { queue, messages });
         }
     }
@@ -219,18 +217,4 @@ async fn look(repair: &Repair<'_>, report: &mut Drained) -> Result<()> {
     report.dead_letters = remains.collect();
     report.pending = stack.pending()?.list().await?.len();
     Ok(())
-}
-
-async fn messages(stack: &Stack, url: &str) -> Result<u64> {
-    let names = [
-        QueueAttributeName::ApproximateNumberOfMessages,
-        QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
-        QueueAttributeName::ApproximateNumberOfMessagesDelayed,
-    ];
-    let request = stack.sqs().get_queue_attributes().queue_url(url);
-    let answer = request.set_attribute_names(Some(names.to_vec())).send().await;
-    let attributes = answer.map_err(AwsError::of("GetQueueAttributes"))?.attributes;
-    let attributes = attributes.unwrap_or_default();
-    let count = |name| attributes.get(name).and_then(|count| count.parse::<u64>().ok());
-    Ok(names.iter().filter_map(count).sum())
 }

@@ -1,6 +1,7 @@
 //! The stack to work on: how AWS is reached, and the names of what is in it.
 
 mod clients;
+mod depth;
 mod finder;
 mod named;
 mod queue;
@@ -13,6 +14,7 @@ use pipeline::environment::Environment;
 use pipeline::policy::Policy;
 use pipeline::stores::keys::{PinnedKeys, PinnedKeysError};
 
+pub use depth::{Depth, queue_depth};
 pub use finder::{LOCAL_STACK_FILE, StackChoice, StackFinder};
 pub(crate) use named::look_up;
 pub use queue::Queue;
@@ -141,6 +143,14 @@ impl Stack {
             return Err(Error::usage(message));
         }
         self.output(output)
+    }
+
+    /// Lists the queues of the stack: all, but for that of requests for keys where the stack does not manage its subscription.
+    pub fn queues(&self) -> impl Iterator<Item = Queue> {
+        let requests = Queue::KeyRequests;
+        // One of the two alone is a stack that lacks the other, and is to be told.
+        let has_requests = self.queue_url(requests).is_ok() || self.dead_letter_queue_url(requests).is_ok();
+        Queue::all().filter(move |queue| *queue != requests || has_requests)
     }
 
     /// Gives the URL of a queue.

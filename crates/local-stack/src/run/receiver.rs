@@ -7,6 +7,7 @@ use aws_sdk_eventbridge::types::Target;
 use aws_sdk_sqs::types::{Message, MessageSystemAttributeName, QueueAttributeName};
 use jiff::Timestamp;
 use local_stack::LocalStack;
+use operator::stack::queue_depth;
 use pipeline::runtime::clock::Clock;
 use pipeline::stores::archive::Archive;
 use pipeline::stores::entities::Entities;
@@ -177,24 +178,9 @@ impl Receiver {
 
     /// Counts the messages in each queue that has any.
     async fn waiting(&self) -> Result<BTreeMap<String, usize>, RunError> {
-        let counts = [
-            QueueAttributeName::ApproximateNumberOfMessages,
-            QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
-            QueueAttributeName::ApproximateNumberOfMessagesDelayed,
-        ];
         let mut waiting = BTreeMap::new();
         for (name, url) in self.outputs.iter().filter(|(name, _)| name.ends_with("QueueUrl")) {
-            let request = self
-                .sqs
-                .get_queue_attributes()
-                .queue_url(url)
-                .set_attribute_names(Some(counts.to_vec()));
-            let answer = request
-                .send()
-                .await
-                .map_err(|error| RunError::DeployedQueue(Box::new(error.into())))?;
-            let numbers = answer.attributes.unwrap_or_default().into_values();
-            let messages: usize = numbers.filter_map(|number| number.parse::<usize>().ok()).sum();
+            let messages = queue_depth(&self.sqs, url).await?.total();
             if messages > 0 {
                 waiting.insert(name.clone(), messages);
             }

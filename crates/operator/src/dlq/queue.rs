@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use aws_sdk_sqs::Client;
-use aws_sdk_sqs::types::{MessageAttributeValue, MessageSystemAttributeName, QueueAttributeName};
+use aws_sdk_sqs::types::{MessageAttributeValue, MessageSystemAttributeName};
 use pipeline::error::AwsError;
 use pipeline::queues::consumer::REASON;
 use pipeline::queues::domains::DISPATCH;
@@ -15,7 +15,7 @@ use upvest::effects::Dispatch;
 
 use super::message::Message;
 use crate::error::Result;
-use crate::stack::{Queue, Stack};
+use crate::stack::{Queue, Stack, queue_depth};
 
 /// Says how long a message that was received stays out of sight, unless it is given back: longer than a batch takes at
 /// the slowest rate; and shorter than the five minutes for which a queue remembers deduplication ids, so that a command
@@ -73,9 +73,7 @@ impl DeadLetterQueue {
             })
         };
         if queues.is_empty() {
-            let is_deployed =
-                |queue: &Queue| *queue != Queue::KeyRequests || stack.dead_letter_queue_url(*queue).is_ok();
-            return Queue::all().filter(is_deployed).map(open).collect();
+            return stack.queues().map(open).collect();
         }
         let queues: BTreeSet<Queue> = queues.iter().copied().collect();
         queues.into_iter().map(open).collect()
@@ -87,19 +85,11 @@ impl DeadLetterQueue {
     ///
     /// [`AwsError`] when SQS does not say.
     pub(crate) async fn counts(&self) -> Result<QueueCounts, AwsError> {
-        let request = self.client.get_queue_attributes().queue_url(&self.url);
-        let answer = request
-            .attribute_names(QueueAttributeName::ApproximateNumberOfMessages)
-            .attribute_names(QueueAttributeName::ApproximateNumberOfMessagesNotVisible)
-            .send()
-            .await
-            .map_err(AwsError::of("GetQueueAttributes of a dead-letter queue"))?;
-        let attributes = answer.attributes.unwrap_or_default();
-        let count = |name| attributes.get(&name).and_then(|count| count.parse().ok());
+        let depth = queue_depth(&self.client, &self.url).await?;
         Ok(QueueCounts {
             queue: self.queue,
-            waiting: count(QueueAttributeName::ApproximateNumberOfMessages).unwrap_or_default(),
-            in_flight: count(QueueAttributeName::ApproximateNumberOfMessagesNotVisible).unwrap_or_default(),
+            waiting: depth.visible,
+            in_flight: depth.in_flight,
         })
     }
 

@@ -4,12 +4,11 @@ use std::collections::HashMap;
 
 use aws_sdk_sqs::types::QueueAttributeName::{self, *};
 use futures_util::future::join_all;
-use upvest::Domain;
 
 use super::check::{BRING_BACK, CheckError, Checked, SET_BACK};
 use super::finding::Finding;
 use crate::error::{ErrorKind, Result};
-use crate::stack::{Queue, Stack};
+use crate::stack::{Depth, Queue, Stack};
 
 const SETTINGS: &str = "settings";
 const DEAD_LETTERS: &str = "dead letters";
@@ -22,7 +21,7 @@ const MESSAGE_BYTES: u64 = 1_048_576;
 const TIMEOUTS: u64 = 6;
 /// Gives the number of waiting messages from which on they come in faster than they are worked off, or nothing works
 /// them off.
-const NOTABLE_BACKLOG: u64 = 1_000;
+const NOTABLE_BACKLOG: usize = 1_000;
 
 type Attributes = HashMap<QueueAttributeName, String>;
 
@@ -31,6 +30,10 @@ struct Pair {
     queue: Queue,
     own: Attributes,
     dead: Attributes,
+    /// Counts the messages in the queue itself.
+    waiting: usize,
+    /// Counts those in the dead-letter queue.
+    dead_letters: usize,
 }
 
 /// Gives the timeout of the function that works a queue off, in seconds.
@@ -53,9 +56,7 @@ fn max_receives(queue: Queue) -> u64 {
 /// Checks all queues of the stack.
 pub(super) async fn check(stack: &Stack) -> Checked {
     let client = stack.sqs();
-    let key_requests = stack.upvest_secret().map(|_| Queue::KeyRequests);
-    let queues = std::iter::once(Queue::Deliveries).chain(key_requests);
-    let queues = queues.chain(Domain::ALL.map(Queue::Domain));
+    let queues = stack.queues();
     let described = join_all(queues.map(async |queue| (queue, describe(&client, stack, queue).await))).await;
     let (mut findings, mut pairs) = (Vec::new(), Vec::new());
     for (queue, described) in described {
@@ -76,7 +77,7 @@ pub(super) async fn check(stack: &Stack) -> Checked {
     let all_well = format!("{count} queues with dead-letter queues, as in the template");
     findings.extend(Finding::or_ok(settings(&pairs), SETTINGS, all_well));
     findings.extend(Finding::or_ok(dead_letters(&pairs), DEAD_LETTERS, "none"));
-    let waiting: u64 = pairs.iter().map(|pair| waiting(&pair.own)).sum();
+    let waiting: usize = pairs.iter().map(|pair| pair.waiting).sum();
     let all_well = format!("{waiting} messages wait");
     findings.extend(Finding::or_ok(backlogs(&pairs), BACKLOG, all_well));
     Ok(findings)
@@ -89,10 +90,14 @@ async fn describe(client: &aws_sdk_sqs::Client, stack: &Stack, queue: Queue) -> 
         let answer = answer.map_err(CheckError::of("sqs:GetQueueAttributes"))?;
         Ok::<_, CheckError>(answer.attributes.unwrap_or_default())
     };
+    let own = attributes(stack.queue_url(queue)).await?;
+    let dead = attributes(stack.dead_letter_queue_url(queue)).await?;
     Ok(Pair {
         queue,
-        own: attributes(stack.queue_url(queue)).await?,
-        dead: attributes(stack.dead_letter_queue_url(queue)).await?,
+        waiting: Depth::of(&own)?.total(),
+        dead_letters: Depth::of(&dead)?.total(),
+        own,
+        dead,
     })
 }
 
@@ -168,9 +173,9 @@ fn plain_problems(pair: &Pair) -> Vec<String> {
 }
 
 fn dead_letters(pairs: &[Pair]) -> Vec<Finding> {
-    let with_letters = pairs.iter().filter(|pair| waiting(&pair.dead) > 0);
+    let with_letters = pairs.iter().filter(|pair| pair.dead_letters > 0);
     let finding = |pair: &Pair| {
-        let found = format!("{}: {} messages", pair.queue, waiting(&pair.dead));
+        let found = format!("{}: {} messages", pair.queue, pair.dead_letters);
         let queue = pair.queue.as_str();
         let advice = format!(
             "see why with `upvest-webhooks dlq list --messages --queue {queue}`, mend it, then \
@@ -182,24 +187,14 @@ fn dead_letters(pairs: &[Pair]) -> Vec<Finding> {
 }
 
 fn backlogs(pairs: &[Pair]) -> Vec<Finding> {
-    let long = pairs.iter().filter(|pair| waiting(&pair.own) >= NOTABLE_BACKLOG);
+    let long = pairs.iter().filter(|pair| pair.waiting >= NOTABLE_BACKLOG);
     let finding = |pair: &Pair| {
-        let found = format!("{}: {} messages wait", pair.queue, waiting(&pair.own));
+        let found = format!("{}: {} messages wait", pair.queue, pair.waiting);
         let advice = "see whether its function fails or is throttled; if not, raise VerifyMaximumConcurrency or \
                       ProcessorMaximumConcurrency";
         Finding::warning(BACKLOG, found, advice)
     };
     long.map(finding).collect()
-}
-
-/// Counts all messages, those included that are being worked on.
-fn waiting(attributes: &Attributes) -> u64 {
-    let counts = [
-        ApproximateNumberOfMessages,
-        ApproximateNumberOfMessagesNotVisible,
-        ApproximateNumberOfMessagesDelayed,
-    ];
-    counts.iter().map(|name| number(attributes, name)).sum()
 }
 
 fn number(attributes: &Attributes, name: &QueueAttributeName) -> u64 {

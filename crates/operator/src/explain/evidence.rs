@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use pipeline::error::{AwsError, ErrorChain};
 use pipeline::queues::envelope::Envelope;
 use pipeline::stores::archive::{Archive, Found, ReadError};
-use pipeline::stores::keys::{Keys, KeysTable, earlier_id};
+use pipeline::stores::keys::{KeyRow, Keys, KeysTable, earlier_id};
 use pipeline::verification::{Verdict, verify_again};
 use serde::Serialize;
 use tokio::sync::Mutex;
@@ -27,7 +27,7 @@ pub(super) struct Evidence {
     pub(super) histories: Mutex<BTreeMap<String, KeyHistory>>,
 }
 
-/// Tells what the keys table notes about a key; all `None` where it lacks the key or cannot be read.
+/// Tells what the keys table notes about a key; all `None` where it lacks the key.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct KeyHistory {
     /// Names the way by which the key came into the keys table; `None` where that is not noted.
@@ -45,6 +45,9 @@ pub struct KeyHistory {
     /// Names the public key itself (RFC 7638); `None` for a secret.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub thumbprint: Option<String>,
+    /// Says why nothing of this is known, the distrust included: the keys table cannot be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unread: Option<String>,
 }
 
 /// Describes an archived delivery, after its signature was verified once more.
@@ -156,9 +159,9 @@ impl Evidence {
             delivery.faults.push(fault);
         }
         delivery.signature = self.verify(found).await;
-        match delivery.signature.fault() {
-            Some(fault) => delivery.faults.push(fault),
-            None => delivery.take_events(envelope, wanted),
+        delivery.faults.extend(delivery.signature.fault());
+        if delivery.is_proven() {
+            delivery.take_events(envelope, wanted);
         }
         delivery
     }
@@ -204,28 +207,46 @@ impl Evidence {
         if let Some(known) = histories.get(&id) {
             return known.clone();
         }
-        // A key that was changed under its id has a row of its own.
-        let row = async |id: &str| self.keys_table.row(id).await.ok().flatten();
-        let row = match row(verified.key_id()).await {
-            Some(row) if row.thumbprint().as_deref() == verified.thumbprint() => row,
-            _ => row(&id).await.unwrap_or_default(),
-        };
-        let history = KeyHistory {
+        match self.row(verified, &id).await {
+            Ok(row) => {
+                let history = KeyHistory::of(row);
+                histories.insert(id, history.clone());
+                history
+            }
+            // It is not remembered: the next delivery may have more luck.
+            Err(error) => KeyHistory {
+                unread: Some(format!("the keys table cannot be read: {}", ErrorChain(&error))),
+                ..KeyHistory::default()
+            },
+        }
+    }
+
+    /// Reads the row of a key, which has one of its own, by this id, where it was changed under its id.
+    async fn row(&self, verified: &Verified<'_>, id: &str) -> Result<KeyRow, AwsError> {
+        match self.keys_table.row(verified.key_id()).await? {
+            Some(row) if row.thumbprint().as_deref() == verified.thumbprint() => Ok(row),
+            _ => Ok(self.keys_table.row(id).await?.unwrap_or_default()),
+        }
+    }
+}
+
+impl KeyHistory {
+    fn of(row: KeyRow) -> Self {
+        Self {
             thumbprint: row.thumbprint(),
             distrusted_at: row.distrusted_at,
             source: row.source,
             first_seen: row.first_seen,
             retired_at: row.retired_at,
-        };
-        histories.insert(id, history.clone());
-        history
+            unread: None,
+        }
     }
 }
 
 impl Signature {
     fn fault(&self) -> Option<String> {
         match self {
-            Self::Holds { .. } => None,
+            Self::Holds { key, .. } => key.unread.clone(),
             Self::Broken { reason, why } => {
                 Some(format!("the signature does not hold any more: {why} ({reason})"))
             }

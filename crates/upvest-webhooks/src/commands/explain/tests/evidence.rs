@@ -70,6 +70,45 @@ async fn the_history_of_a_key_is_told() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_keys_table_that_cannot_be_read_is_told_and_asked_again() {
+    let (signed, _) = with_order().await;
+    let aws = &signed.receiver.aws;
+    // The first read finds the key to verify by, the second what is noted about it.
+    let note = CallFilter::operation(Service::DynamoDb, "GetItem")
+        .on("keys")
+        .after(1);
+    aws.inject(Fault::Deny, note);
+    let explanation = aws
+        .invoke("operator", explain(&signed, "ORDER#o1"))
+        .await
+        .unwrap();
+    assert_finding(
+        &explanation,
+        "the keys table cannot be read: GetItem of the keys table failed",
+    );
+    assert_eq!(explanation.findings.len(), 1, "{:?}", explanation.findings);
+    assert!(
+        explanation
+            .events
+            .iter()
+            .all(|event| event.bytes == Bytes::AsSigned)
+    );
+    let deliveries = json(&explanation)["deliveries"].clone();
+    let deliveries = deliveries.as_object().unwrap().values();
+    let (unread, known): (Vec<_>, Vec<_>) =
+        deliveries.partition(|delivery| delivery["signature"]["key"]["unread"].is_string());
+    assert_eq!((unread.len(), known.len()), (1, 1));
+    assert!(
+        known[0]["signature"]["key"]["thumbprint"].is_string(),
+        "{known:?}"
+    );
+    assert!(
+        unread[0]["signature"]["key"]["thumbprint"].is_null(),
+        "{unread:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_the_receiver_remarked_is_told() {
     let signed = Deployment::builder().subscriptions(Policy::Flag).start().await;
     signed.receiver.subscriptions().adopt("ours").await.unwrap();

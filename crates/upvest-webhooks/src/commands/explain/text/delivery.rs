@@ -86,6 +86,7 @@ pub(super) fn signature_text(signature: &Signature) -> (char, String) {
             for (name, value) in known {
                 text.extend(value.map(|value| format!(", {name} {value}")));
             }
+            text.extend(key.unread.iter().map(|why| format!(", {why}")));
             (HOLDS, text)
         }
         Signature::Broken { reason, why } => (FAILS, format!("does not hold any more: {why} ({reason})")),

@@ -18,13 +18,17 @@ pub(crate) struct Refusals {
 
 impl Refusals {
     /// Opens what a stack tells by whose an event is.
-    pub(crate) fn of(stack: &Stack, clock: Clock) -> Self {
-        Self {
-            subscriptions: match stack.policy("SubscriptionPolicy") {
+    ///
+    /// # Errors
+    ///
+    /// [`Error`](crate::Error) when the stack's policy cannot be read.
+    pub(crate) fn of(stack: &Stack, clock: Clock) -> Result<Self> {
+        Ok(Self {
+            subscriptions: match stack.policy("SubscriptionPolicy")? {
                 Policy::Strict => stack.subscriptions(clock),
                 Policy::Flag => None,
             },
-        }
+        })
     }
 
     /// Gives the reason for which verify-and-store refuses an event that a key of this scope signed; `None` when it takes it.

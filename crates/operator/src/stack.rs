@@ -190,10 +190,21 @@ impl Stack {
         })
     }
 
-    /// Gives the policy that a parameter of this name sets: what the stack does about what it may take or refuse.
-    pub(crate) fn policy(&self, output: &str) -> Policy {
-        let policy = self.optional(output).and_then(|name| name.parse().ok());
-        policy.unwrap_or(Policy::Flag)
+    /// Gives the policy that a parameter of this name sets: what the stack does about what it may take or refuse. One that does not
+    /// say so flags it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] when the parameter is no policy: what a strict stack refuses would be told to be taken.
+    pub(crate) fn policy(&self, output: &str) -> Result<Policy> {
+        let Some(name) = self.optional(output) else {
+            return Ok(Policy::Flag);
+        };
+        name.parse().map_err(|error| {
+            Error::usage(format!(
+                "the stack's output {output} cannot be read: {name:?} is {error}"
+            ))
+        })
     }
 
     /// Names the secret with the credentials of the Upvest API client, if the stack has one.
@@ -214,5 +225,26 @@ impl Stack {
             )),
             None => finder::nothing_named(),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_policy_that_cannot_be_read_is_not_taken_for_the_milder_one() {
+        let policy = |value: Option<&str>| {
+            let outputs = value.map(|value| ("FreshnessPolicy".to_owned(), value.to_owned()));
+            let stack = Stack::new(SdkConfig::builder().build(), Some("s".to_owned()), outputs);
+            stack.policy("FreshnessPolicy")
+        };
+        assert_eq!(policy(None).unwrap(), Policy::Flag);
+        assert_eq!(policy(Some("strict")).unwrap(), Policy::Strict);
+        let error = policy(Some("Strict")).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the stack's output FreshnessPolicy cannot be read: \"Strict\" is neither flag nor strict"
+        );
     }
 }

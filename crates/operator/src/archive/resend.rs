@@ -98,7 +98,7 @@ pub async fn resend(
     let archived = Archived {
         records: Records::of(repair.stack)?,
         keys: repair.stack.verifying_keys(repair.clock.clone())?,
-        refusals: Refusals::of(repair.stack, repair.clock.clone()),
+        refusals: Refusals::of(repair.stack, repair.clock.clone())?,
     };
     let mut report = ResendReport {
         ending: repair.ending(),

@@ -45,7 +45,7 @@ pub async fn verify(
     let verification = Verification {
         reporter,
         records: Records::of(stack)?,
-        refusals: Refusals::of(stack, clock.clone()),
+        refusals: Refusals::of(stack, clock.clone())?,
         keys: stack.verifying_keys(clock)?,
         received,
     };

@@ -70,9 +70,9 @@ impl Reverifier {
             archive: stack.archive()?,
             log: stack.event_log()?,
             entities: stack.entities()?,
-            refusals: Refusals::of(stack, clock.clone()),
+            refusals: Refusals::of(stack, clock.clone())?,
             clock,
-            policy: stack.policy("FreshnessPolicy"),
+            policy: stack.policy("FreshnessPolicy")?,
             origin: stack.part(Part::WebhookUrl).ok().and_then(|url| url.parse().ok()),
         })
     }

@@ -7,27 +7,31 @@
 use std::error::Error as StdError;
 use std::fmt;
 
+use pipeline::error::{ErrorChain, code_of};
+
 /// Names the result of every operation: what it gives back, or the one [`Error`] that all of them share.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Lists the codes by which AWS services refuse who lacks a permission.
-const DENIALS: [&str; 6] = [
+/// Lists what the codes have in them by which AWS services refuse who lacks a permission: SQS has a `KmsAccessDenied` too.
+const DENIALS: [&str; 5] = [
     "AccessDenied",
-    "AccessDeniedException",
     "AuthorizationError",
     "NotAuthorized",
     "UnauthorizedException",
     "UnauthorizedOperation",
 ];
-/// Lists the texts by which AWS services and the SDK tell that they do not know who asks. The SDK finds that out before it
-/// connects, and calls it a dispatch failure too, so that these come first.
-const UNKNOWN_CALLERS: [&str; 10] = [
+/// Lists what the codes have in them by which AWS services tell that they do not know who asks.
+const UNKNOWN_CALLERS: [&str; 6] = [
     "ExpiredToken",
     "InvalidAccessKeyId",
     "InvalidClientTokenId",
     "RequestExpired",
     "SignatureDoesNotMatch",
     "UnrecognizedClientException",
+];
+/// Lists the texts by which the SDK tells that it has no credentials. It finds that out before it connects, and calls it a dispatch
+/// failure too, so that these come first.
+const NO_CREDENTIALS: [&str; 4] = [
     "could not load credentials",
     "no providers in chain provided credentials",
     "no credentials found in chain",
@@ -158,8 +162,11 @@ impl Error {
 
     /// Tells whether AWS does not know who asks, which no permission would change.
     pub(crate) fn is_of_unknown_caller(&self) -> bool {
-        let chain = pipeline::error::ErrorChain(self).to_string();
-        is_any(&chain, &UNKNOWN_CALLERS) || chain.contains(NOT_LOADED)
+        if let Some(code) = code_of(self) {
+            return has_any(code, &UNKNOWN_CALLERS);
+        }
+        let chain = ErrorChain(self).to_string();
+        has_any(&chain, &NO_CREDENTIALS) || chain.contains(NOT_LOADED)
     }
 
     /// Makes an error that prints as its cause does.
@@ -196,25 +203,31 @@ impl StdError for Error {
     }
 }
 
-/// Tells from the texts of an error and its causes, because an AWS error has lost its type where it arrives here.
+/// Tells by the code with which AWS refused. Where it did not answer, the texts of the error and its causes tell, by which alone the
+/// SDK says why a request reached nobody.
 fn kind_of(error: &(dyn StdError + 'static)) -> ErrorKind {
-    let chain = pipeline::error::ErrorChain(error).to_string();
+    match code_of(error) {
+        Some(code) if has_any(code, &DENIALS) || has_any(code, &UNKNOWN_CALLERS) => return ErrorKind::Denied,
+        Some(_) => return ErrorKind::Failed,
+        None => {}
+    }
+    let chain = ErrorChain(error).to_string();
     // A request without credentials is called a dispatch failure too, whether or not the place to get them from was reached.
     let (why, otherwise) = match chain.split_once(NOT_LOADED) {
         Some((_, why)) => (why, ErrorKind::Denied),
         None => (chain.as_str(), ErrorKind::Failed),
     };
-    if is_any(&chain, &DENIALS) || is_any(&chain, &UNKNOWN_CALLERS) {
+    if has_any(&chain, &NO_CREDENTIALS) {
         ErrorKind::Denied
-    } else if is_any(why, &UNREACHED) {
+    } else if has_any(why, &UNREACHED) {
         ErrorKind::Unreachable
     } else {
         otherwise
     }
 }
 
-fn is_any(chain: &str, texts: &[&str]) -> bool {
-    texts.iter().any(|text| chain.contains(text))
+fn has_any(whole: &str, texts: &[&str]) -> bool {
+    texts.iter().any(|text| whole.contains(text))
 }
 
 /// Makes errors of other crates the cause of one that prints as they do.
@@ -286,11 +299,18 @@ impl From<pipeline::key_refresh::RefreshError> for Error {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use pipeline::error::{AwsError, ErrorChain};
+    use pipeline::error::{AwsError, Kind};
+    use pipeline::stores::archive::ReadError;
 
-    fn refused(why: &str) -> AwsError {
-        AwsError::entries("GetItem of the events table", why)
+    use super::*;
+
+    fn refused(code: &str) -> AwsError {
+        AwsError::entries("GetItem of the events table", code)
+    }
+
+    fn unanswered(why: &str) -> AwsError {
+        let why = std::io::Error::other(why.to_owned());
+        AwsError::beside("GetItem of the events table", Kind::Infrastructure)(why)
     }
 
     #[test]
@@ -316,9 +336,26 @@ mod tests {
     }
 
     #[test]
+    fn what_aws_refuses_with_a_code_is_told_by_it_and_not_by_words_of_others() {
+        let kind = |code: &str| Error::from(refused(code)).kind();
+        assert_eq!(kind("KmsAccessDenied"), ErrorKind::Denied);
+        assert_eq!(kind("ExpiredTokenException"), ErrorKind::Denied);
+        assert_eq!(kind("ValidationException"), ErrorKind::Failed);
+        // An object may be called as a code is.
+        let named = Error::from(unanswered("archive/AccessDenied cannot be read"));
+        assert_eq!(named.kind(), ErrorKind::Failed);
+        // An error that prints as its cause does hides the type of that, and not its code.
+        let hidden = Error::from(ReadError::from(refused("AccessDenied")));
+        assert_eq!(hidden.kind(), ErrorKind::Denied);
+        assert!(!hidden.is_of_unknown_caller());
+        assert!(Error::from(ReadError::from(refused("ExpiredToken"))).is_of_unknown_caller());
+    }
+
+    #[test]
     fn whoever_is_not_known_is_told_to_log_in_and_whoever_may_not_is_shown_a_policy() {
-        let hint = |why: &str| Error::from(refused(why)).hint();
-        assert!(hint("ExpiredTokenException").is_some_and(|hint| hint.contains("aws sso login")));
+        let of_code = |code: &str| Error::from(refused(code)).hint();
+        let hint = |why: &str| Error::from(unanswered(why)).hint();
+        assert!(of_code("ExpiredTokenException").is_some_and(|hint| hint.contains("aws sso login")));
         assert!(
             hint("dispatch failure: no providers in chain provided credentials")
                 .is_some_and(|hint| hint.contains("log in"))
@@ -329,9 +366,9 @@ mod tests {
         let away =
             "dispatch failure: an error occurred while loading credentials: dispatch failure: io error";
         assert!(hint(away).is_some_and(|hint| hint.contains("--region")));
-        assert!(hint("AccessDeniedException").is_some_and(|hint| hint.contains("policy look")));
+        assert!(of_code("AccessDeniedException").is_some_and(|hint| hint.contains("policy look")));
         assert!(hint("dispatch failure").is_some_and(|hint| hint.contains("--region")));
-        assert_eq!(hint("Throttled"), None);
+        assert_eq!(of_code("Throttled"), None);
     }
 
     #[test]

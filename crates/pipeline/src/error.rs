@@ -44,10 +44,52 @@ impl fmt::Display for AwsError {
 }
 
 impl Error for AwsError {
-    /// Gives what the SDK returned itself, and not the pointer to it, which nobody would find by its type.
+    /// Gives what the call failed with itself, and not the pointer to it, which nobody would find by its type.
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         Some(&*self.source)
     }
+}
+
+/// Holds what a call failed with and its code, and prints as that. It is among the causes of every error that has an [`AwsError`],
+/// those included that print as theirs, so that [`code_of`] finds it.
+#[derive(Debug)]
+struct CodedError {
+    code: Option<String>,
+    error: Box<dyn Error + Send + Sync>,
+}
+
+impl fmt::Display for CodedError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl Error for CodedError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.error.source()
+    }
+}
+
+/// Finds the code with which AWS refused a call, among an error and its causes; `None` where it did not answer, or no call failed.
+///
+/// ```
+/// use pipeline::error::{AwsError, code_of};
+/// use pipeline::stores::archive::ReadError;
+///
+/// // It prints as its cause does, which nobody would find by its type.
+/// let failed = ReadError::from(AwsError::entries("GetObject", "AccessDenied"));
+/// assert_eq!(code_of(&failed), Some("AccessDenied"));
+/// ```
+#[must_use]
+pub fn code_of<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e str> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(coded) = error.downcast_ref::<CodedError>() {
+            return coded.code.as_deref();
+        }
+        next = error.source();
+    }
+    None
 }
 
 impl AwsError {
@@ -59,7 +101,10 @@ impl AwsError {
         move |source| Self {
             operation,
             kind: source.code().map_or(Kind::Infrastructure, kind_of),
-            source: Arc::new(source),
+            source: Arc::new(CodedError {
+                code: source.code().map(str::to_owned),
+                error: Box::new(source),
+            }),
         }
     }
 
@@ -82,15 +127,22 @@ impl AwsError {
         self.kind
     }
 
+    /// Gives the code with which AWS refused the call, or entries of a batch; `None` where it did not answer.
+    #[must_use]
+    pub fn code(&self) -> Option<&str> {
+        code_of(self)
+    }
+
     /// Makes the error of an answer that reports some entries of a batch as failed.
     #[must_use]
     pub fn entries(operation: &'static str, code: &str) -> Self {
         Self {
             operation,
             kind: kind_of(code),
-            source: Arc::from(Box::<dyn Error + Send + Sync>::from(format!(
-                "entries of the batch failed: {code}"
-            ))),
+            source: Arc::new(CodedError {
+                code: Some(code.to_owned()),
+                error: format!("entries of the batch failed: {code}").into(),
+            }),
         }
     }
 }

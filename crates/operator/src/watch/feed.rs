@@ -1,15 +1,12 @@
 //! Looking into the archive again and again.
 
 use std::collections::BTreeSet;
-use std::error::Error as _;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Error;
 use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
 use pipeline::error::{AwsError, ErrorChain};
@@ -20,7 +17,7 @@ use tokio::time::sleep;
 
 use super::delivery::WatchedDelivery;
 use super::reader::Reader;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 /// Limits the deliveries that are read at the same time. Each is held in memory, with a body of up to 6 MiB.
 const AT_A_TIME: usize = 8;
@@ -30,15 +27,8 @@ const CLOCK_SKEW: Duration = Duration::from_secs(60);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// Says how often one object may fail to be read, while others can be, before it is shown as unreadable.
 const READ_ATTEMPTS: u32 = 4;
-/// Lists the codes by which S3 says that asking again does not help.
-const REFUSALS: [&str; 6] = [
-    "AccessDenied",
-    "NoSuchBucket",
-    "InvalidAccessKeyId",
-    "SignatureDoesNotMatch",
-    "ExpiredToken",
-    "PermanentRedirect",
-];
+/// Lists the codes by which S3 says that there is no such bucket, in this region or at all, so that asking again does not help.
+const NO_BUCKET: [&str; 2] = ["NoSuchBucket", "PermanentRedirect"];
 
 /// Carries what whoever watches is told.
 #[derive(Debug)]
@@ -86,11 +76,8 @@ pub struct Feed {
 
 /// Tells whether the archive will never be readable this way.
 fn is_refusal(error: &AwsError) -> bool {
-    let listing = error
-        .source()
-        .and_then(|error| error.downcast_ref::<SdkError<ListObjectsV2Error>>());
-    let code = listing.and_then(ProvideErrorMetadata::code);
-    code.is_some_and(|code| REFUSALS.contains(&code))
+    let is_without_bucket = error.code().is_some_and(|code| NO_BUCKET.contains(&code));
+    is_without_bucket || Error::from(error.clone()).kind() == ErrorKind::Denied
 }
 
 impl Feed {
@@ -211,4 +198,25 @@ fn give_up(stuck: &mut Option<(DeliveryKey, u32)>, key: &DeliveryKey) -> bool {
     let times = before.map_or(0, |(_, times)| times) + 1;
     *stuck = Some((key.clone(), times));
     times >= READ_ATTEMPTS
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stays_refused_ends_the_watch_and_what_may_pass_does_not() {
+        let refuses = |code: &str| is_refusal(&AwsError::entries("ListObjectsV2 of the archive", code));
+        for code in [
+            "AccessDenied",
+            "ExpiredToken",
+            "NoSuchBucket",
+            "PermanentRedirect",
+        ] {
+            assert!(refuses(code), "{code}");
+        }
+        for code in ["SlowDown", "InternalError"] {
+            assert!(!refuses(code), "{code}");
+        }
+    }
 }

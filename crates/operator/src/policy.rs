@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::error::{Error, Result};
-use crate::stack::{Resource, Stack};
+use crate::stack::{Resource, Stack, outputs};
 
 /// Is the most characters that a managed policy of IAM has, white space not counted.
 pub const MANAGED_POLICY_CHARACTERS: usize = 6_144;
@@ -55,14 +55,10 @@ pub async fn policy(stack: &Stack, holder: Holder) -> Result<Value> {
     let described = stack.describe().await?;
     let resources = stack.resources().await?;
     let unnamed = || Error::not_found("CloudFormation names no ARN of the stack");
-    let described = described.ok_or_else(unnamed)?;
     let arn = described.stack_id().ok_or_else(unnamed)?;
     // The stack may be named by its ARN; and its own outputs count, not what the environment says of them.
     let name = described.stack_name().unwrap_or(stack.name()?);
-    let outputs = described.outputs().iter();
-    let outputs = outputs
-        .filter_map(|output| Some((output.output_key()?.to_owned(), output.output_value()?.to_owned())));
-    let subject = Subject::of(arn, name, outputs.collect(), resources)?;
+    let subject = Subject::of(arn, name, outputs(&described), resources)?;
     Ok(subject.policy(holder))
 }
 

@@ -16,7 +16,7 @@ use pipeline::stores::keys::{PinnedKeys, PinnedKeysError};
 
 pub use depth::{Depth, queue_depth};
 pub use finder::{LOCAL_STACK_FILE, StackChoice, StackFinder};
-pub(crate) use named::look_up;
+pub(crate) use named::{look_up, outputs, parameters};
 pub use queue::Queue;
 pub(crate) use resources::Resource;
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::Target;
 use super::parameters::ARTIFACTS_PREFIX;
 use crate::error::{Error, Result};
-use crate::stack::look_up;
+use crate::stack::{look_up, outputs, parameters};
 
 /// Names an output that every stack of this receiver has, and hardly another one.
 const OUR_OUTPUT: &str = "EventsTableName";
@@ -37,20 +37,11 @@ impl Present {
         let Some(stack) = found else {
             return Ok(Self::default());
         };
-        let parameters = stack.parameters().iter().filter_map(|parameter| {
-            let value = parameter.parameter_value().unwrap_or_default().to_owned();
-            Some((parameter.parameter_key()?.to_owned(), value))
-        });
-        let outputs = stack.outputs().iter();
         let tags = stack.tags().iter();
         Ok(Self {
             status: stack.stack_status().map(|status| status.as_str().to_owned()),
-            parameters: parameters.collect(),
-            outputs: outputs
-                .filter_map(|output| {
-                    Some((output.output_key()?.to_owned(), output.output_value()?.to_owned()))
-                })
-                .collect(),
+            parameters: parameters(&stack),
+            outputs: outputs(&stack),
             tags: tags
                 .filter_map(|tag| Some((tag.key()?.to_owned(), tag.value()?.to_owned())))
                 .collect(),

@@ -14,12 +14,15 @@ use pipeline::runtime::clock::Clock;
 
 use super::check::{CheckError, Checked};
 use super::finding::Finding;
-use crate::stack::{Resource, Stack};
+use crate::error::ErrorKind;
+use crate::stack::{Resource, Stack, parameters};
 use crate::versions::is_older;
 
 const CLOCK: &str = "clock";
 const STATUS: &str = "stack";
 const VERSION: &str = "version";
+/// Tells what to do about a stack that is not there any more.
+const GONE: &str = "deploy it again, or name the one that is meant (--stack)";
 const OWN_VERSION: &str = env!("CARGO_PKG_VERSION");
 /// Bounds the difference of two clocks that is not warned of, in seconds: answers carry whole seconds and are
 /// under way a while.
@@ -55,19 +58,17 @@ pub(super) struct Described {
 ///
 /// [`CheckError`].
 pub(super) async fn describe(stack: &Stack) -> Result<Described, CheckError> {
-    let found = stack.describe().await;
-    let found = found.map_err(CheckError::of_error("cloudformation:DescribeStacks"))?;
-    let status = found.as_ref().and_then(|found| found.stack_status());
-    let parameters = found.iter().flat_map(|found| found.parameters());
-    let parameters = parameters.filter_map(|parameter| {
-        let value = parameter.parameter_value()?.to_owned();
-        Some((parameter.parameter_key()?.to_owned(), value))
-    });
+    let found = stack.describe().await.map_err(|error| match error.kind() {
+        // It was there when it was looked for.
+        ErrorKind::NotFound => CheckError::Found(Finding::failed(STATUS, error.to_string(), GONE)),
+        _ => CheckError::of_error("cloudformation:DescribeStacks")(error),
+    })?;
+    let status = found.stack_status();
     Ok(Described {
         status: status
             .map(|status| status.as_str().to_owned())
             .unwrap_or_default(),
-        parameters: parameters.collect(),
+        parameters: parameters(&found),
     })
 }
 

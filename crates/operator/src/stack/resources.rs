@@ -4,6 +4,7 @@ use aws_sdk_cloudformation::types::{Stack as Described, StackResourceSummary};
 use pipeline::error::AwsError;
 
 use super::Stack;
+use super::named::{look_up, missing};
 use crate::error::Result;
 
 /// Describes a thing that a stack consists of.
@@ -19,11 +20,15 @@ pub(crate) struct Resource {
 
 impl Stack {
     /// Asks CloudFormation for the stack's status, parameters and outputs.
-    pub(crate) async fn describe(&self) -> Result<Option<Described>> {
-        let request = self.cloudformation().describe_stacks().stack_name(self.name()?);
-        let answer = request.send().await;
-        let answer = answer.map_err(AwsError::of("cloudformation:DescribeStacks"))?;
-        Ok(answer.stacks.unwrap_or_default().into_iter().next())
+    ///
+    /// # Errors
+    ///
+    /// [`Error`](crate::Error) when CloudFormation does not tell, of kind [`NotFound`](crate::ErrorKind::NotFound) when the stack
+    /// is not there, as one that was deleted since it was found.
+    pub(crate) async fn describe(&self) -> Result<Described> {
+        let name = self.name()?;
+        let described = look_up(self.config(), name).await?;
+        described.ok_or_else(|| missing(self.config(), name))
     }
 
     /// Lists what the stack consists of.

@@ -303,6 +303,21 @@ async fn parts_that_are_gone_and_a_version_that_differs_are_found() {
 }
 
 #[tokio::test]
+async fn a_stack_that_was_deleted_since_it_was_found_is_told_as_that() {
+    let site = Site::healthy().await;
+    let aws = &site.world.receiver.aws;
+    aws.edit_account(|account| account.has_no_stack = true);
+    let checked = site.check("").await;
+    let failed = checked.of("failed");
+    let (_, found, advice) = failed.iter().find(|(check, ..)| check == "stack").unwrap();
+    assert!(
+        found.starts_with("there is no stack upvest-webhooks in "),
+        "{found}"
+    );
+    assert!(advice.starts_with("deploy it again"), "{advice}");
+}
+
+#[tokio::test]
 async fn events_whose_time_is_that_of_their_receipt_are_found() {
     let site = Site::healthy().await;
     let log = EventLog::new(site.world.receiver.aws.dynamodb().clone(), "events".to_owned());

@@ -1,7 +1,6 @@
 //! What operators did to a stack, and why.
 
 use jiff::Timestamp;
-use pipeline::runtime::clock::Clock;
 use pipeline::stores::audit::Operation;
 use serde::Serialize;
 use uuid::Uuid;
@@ -55,7 +54,7 @@ pub async fn list(
     since: Option<Timestamp>,
     limit: u16,
 ) -> Result<Operations> {
-    let mut operations = stack.audit_log(Clock::system())?.operations().await?;
+    let mut operations = stack.audit_log(stack.clock().clone())?.operations().await?;
     operations.retain(|operation| {
         command.is_none_or(|command| command == operation.command)
             && operator.is_none_or(|operator| operation.operator.contains(operator))
@@ -80,6 +79,6 @@ pub async fn list(
 ///
 /// [`Error`] of the kind not-found where there is none of this id.
 pub async fn show(stack: &Stack, id: Uuid) -> Result<Operation> {
-    let operation = stack.audit_log(Clock::system())?.operation(id).await?;
+    let operation = stack.audit_log(stack.clock().clone())?.operation(id).await?;
     operation.ok_or_else(|| Error::not_found(format!("no operation {id} in the audit table")))
 }

@@ -17,7 +17,6 @@ mod subscription;
 use std::time::Duration;
 
 use futures_util::future::{LocalBoxFuture, join_all};
-use pipeline::runtime::clock::Clock;
 use serde::Serialize;
 use upvest_api::Client;
 
@@ -55,7 +54,6 @@ struct Checks<'c> {
     parameters: Parameters,
     /// Lists what the stack consists of; `None` where CloudFormation does not tell.
     resources: Option<Resources>,
-    clock: Clock,
     probe_key: Option<&'c OperatorKey>,
     timeout: Duration,
 }
@@ -89,7 +87,6 @@ pub async fn check(
         upvest,
         parameters: Parameters::new(),
         resources: None,
-        clock: Clock::system(),
         probe_key,
         timeout,
     };
@@ -135,7 +132,7 @@ impl Checks<'_> {
     /// Runs all checks beside each other.
     async fn run(&self) -> Vec<AreaFinding> {
         let Self { stack, timeout, .. } = *self;
-        let clocks = deployment::clocks(stack, &self.clock, self.upvest.as_ref());
+        let clocks = deployment::clocks(stack, self.upvest.as_ref());
         let probe = endpoint::probe(stack, self.probe_key, timeout);
         let mut checks: Vec<Check<'_>> = vec![
             self.check(Deployment, "version", async { Ok(deployment::version(stack)) }),
@@ -146,7 +143,7 @@ impl Checks<'_> {
             self.check(Storage, "tables", storage::tables(stack)),
             self.check(Storage, "archive", storage::archive(stack)),
             self.check(Storage, "quarantine", storage::quarantine(stack)),
-            self.check(Storage, "pending", storage::pending(stack, &self.clock)),
+            self.check(Storage, "pending", storage::pending(stack)),
             self.check(Storage, "event types", contents::unknown_types(stack)),
             self.check(Storage, "event times", contents::event_times(stack)),
             self.check(Storage, "event bus", storage::event_bus(stack)),
@@ -183,7 +180,7 @@ impl Checks<'_> {
         };
         let credentials = subscription::credentials(stack, upvest);
         let subscription = subscription::check(stack, upvest, parameters);
-        let keys = keys::check(stack, upvest, parameters, &self.clock);
+        let keys = keys::check(stack, upvest, parameters);
         vec![
             self.check(Upvest, "API credentials", credentials),
             self.check(Upvest, "subscription", subscription),

@@ -8,7 +8,6 @@ mod trust;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use pipeline::runtime::clock::Clock;
 use pipeline::stores::keys::KeyRow;
 use serde::Serialize;
 
@@ -48,7 +47,7 @@ pub struct ListedKey {
 ///
 /// [`Error`](crate::Error) when the keys table cannot be read.
 pub async fn list(stack: &Stack, at: Timestamp) -> Result<KeyList> {
-    let rows = stack.keys(Clock::system())?.rows().await?;
+    let rows = stack.keys(stack.clock().clone())?.rows().await?;
     let listed = |row: KeyRow| ListedKey {
         thumbprint: row.thumbprint(),
         row,

@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use pipeline::error::AwsError;
-use pipeline::runtime::clock::Clock;
 use pipeline::stores::keys::{Material, NewKey};
 use upvest::signature::{Algorithm, Dialect, SigningKey};
 
@@ -32,7 +31,7 @@ impl OperatorKey {
     /// [`Error`], also when the stack knows no such key: what it signs would end in quarantine.
     pub async fn signing_key(&self, stack: &Stack) -> Result<SigningKey> {
         let key_id = &self.key_id;
-        let (table, secrets) = (stack.keys(Clock::system())?, stack.hmac_secrets());
+        let (table, secrets) = (stack.keys(stack.clock().clone())?, stack.hmac_secrets());
         let secret = key_file::secret(&self.file)?;
         let unasked =
             || Error::context::<AwsError>(format!("the keys table cannot be asked for key {key_id}"));

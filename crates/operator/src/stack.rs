@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use aws_config::SdkConfig;
 use pipeline::environment::Environment;
 use pipeline::policy::Policy;
+use pipeline::runtime::clock::Clock;
 use pipeline::stores::keys::{PinnedKeys, PinnedKeysError};
 
 pub use depth::{Depth, queue_depth};
@@ -91,6 +92,7 @@ pub struct Stack {
     name: Option<String>,
     outputs: BTreeMap<String, String>,
     is_local: bool,
+    clock: Clock,
 }
 
 impl Stack {
@@ -105,7 +107,19 @@ impl Stack {
             name,
             outputs: outputs.into_iter().collect(),
             is_local: false,
+            clock: Clock::system(),
         }
+    }
+
+    /// Has operations take the time from this clock, in place of the machine's.
+    #[must_use]
+    pub fn at(self, clock: Clock) -> Self {
+        Self { clock, ..self }
+    }
+
+    /// Tells the time at which the stack is looked at.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
     }
 
     /// Tells whether the stack runs on this machine, on an emulator that has not all of AWS.

@@ -115,8 +115,7 @@ pub async fn trigger(stacks: &StackFinder<'_>, request: &Request, clock: &Clock)
     refuse_live(stacks, stack).await?;
     let key = key::ready(stack, clock).await?;
     let target = Target::new(&stack.part(Part::WebhookUrl)?, false)?;
-    let mut load = Load::new(vec![Payload::Events(json)], key, &target, ANSWER)?;
-    load.clock = clock.clone();
+    let load = Load::new(vec![Payload::Events(json)], key, &target, ANSWER, clock)?;
     let follower = Follower::of(stack)?;
     let outcome = load.run_one().await?;
     if outcome.answer.is_success() {

@@ -251,6 +251,7 @@ impl Cli {
             // A file of contexts that is not as it should be must not keep from mending it.
             false => StackFinder::new(self.stack.into(), variables, reporter),
         };
+        let stacks = stacks.at(clock.clone());
         let page = Page {
             is_json: self.json,
             width: self.width.or_else(terminal_width),

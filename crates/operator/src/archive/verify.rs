@@ -5,7 +5,6 @@ use std::ops::Range;
 
 use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
-use pipeline::runtime::clock::Clock;
 use pipeline::stores::archive::{Found, ReadError, received_at, verified_key};
 use pipeline::stores::events::{LoggedEvent, original_id};
 use pipeline::stores::keys::{Keys, KeysError};
@@ -36,7 +35,7 @@ pub async fn verify(
     received: Range<Timestamp>,
     reporter: Reporter<'_>,
 ) -> Result<VerifyReport> {
-    let clock = Clock::system();
+    let clock = stack.clock().clone();
     let mut report = VerifyReport {
         since: received.start,
         until: received.end,

@@ -10,7 +10,6 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
 use jiff::Timestamp;
 use jiff::fmt::rfc2822;
-use pipeline::runtime::clock::Clock;
 
 use super::check::{CheckError, Checked};
 use super::finding::Finding;
@@ -125,7 +124,7 @@ pub(super) fn version(stack: &Stack) -> Vec<Finding> {
 }
 
 /// Finds out who asks, and how far the clocks of this machine, AWS and Upvest are apart.
-pub(super) async fn clocks(stack: &Stack, clock: &Clock, upvest: Option<&upvest_api::Client>) -> Checked {
+pub(super) async fn clocks(stack: &Stack, upvest: Option<&upvest_api::Client>) -> Checked {
     let date = Dates::default();
     let client = stack.sts();
     // The SDK gives no header of an answer away, so that its date is noted on the way.
@@ -134,7 +133,8 @@ pub(super) async fn clocks(stack: &Stack, clock: &Clock, upvest: Option<&upvest_
         .send()
         .await
         .map_err(CheckError::of("sts:GetCallerIdentity"))?;
-    let own_ahead_of_aws = date.last().map(|date| clock.now().as_second() - date.as_second());
+    let own = stack.clock().now().as_second();
+    let own_ahead_of_aws = date.last().map(|date| own - date.as_second());
     if let Some(upvest) = upvest {
         // Only for its date: whether it is allowed, another check tells.
         let _ = upvest.authorize(upvest_api::Scope::WebhooksRead).await;

@@ -4,6 +4,7 @@ use std::net::ToSocketAddrs;
 use std::time::Duration;
 
 use pipeline::error::ErrorChain;
+use pipeline::runtime::clock::Clock;
 use reqwest::{Client, Method, Url, header};
 use serde::Deserialize;
 use upvest::signature::SigningKey;
@@ -89,10 +90,12 @@ pub(super) async fn probe(stack: &Stack, key: Option<&OperatorKey>, timeout: Dur
         let advice = "import the key: `keys import --key-id ID --hmac-secret-file FILE --reason TEXT`";
         Finding::failed(PROBE, ErrorChain(&error).to_string(), advice)
     })?;
-    let answer = post(&url, signing_key, timeout).await.map_err(|error| {
-        let advice = "see `upvest-webhooks send --help`";
-        Finding::failed(PROBE, ErrorChain(&error).to_string(), advice)
-    })?;
+    let answer = post(&url, signing_key, stack.clock(), timeout)
+        .await
+        .map_err(|error| {
+            let advice = "see `upvest-webhooks send --help`";
+            Finding::failed(PROBE, ErrorChain(&error).to_string(), advice)
+        })?;
     Ok(vec![match answer.is_success() {
         true => Finding::ok(PROBE, "200; the event is a duplicate from now on"),
         false => {
@@ -103,9 +106,9 @@ pub(super) async fn probe(stack: &Stack, key: Option<&OperatorKey>, timeout: Dur
 }
 
 /// Posts the probe, and tells what it was answered.
-async fn post(url: &str, key: SigningKey, timeout: Duration) -> Result<Answer> {
+async fn post(url: &str, key: SigningKey, clock: &Clock, timeout: Duration) -> Result<Answer> {
     let target = Target::new(url, false)?;
-    let load = Load::of_events(vec![PROBE_EVENT.to_owned()], key, &target, timeout)?;
+    let load = Load::of_events(vec![PROBE_EVENT.to_owned()], key, &target, timeout, clock)?;
     Ok(load.run_one().await?.answer)
 }
 

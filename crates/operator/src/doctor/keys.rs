@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
-use pipeline::runtime::clock::Clock;
 use pipeline::stores::keys::{KeyRow, PinnedKeys};
 use upvest::signature::Jwk;
 use upvest_api::Client;
@@ -24,9 +23,9 @@ const REFRESH: &str = "fetch them with `upvest-webhooks keys refresh --reason TE
 const STALE_HOURS: i64 = 6;
 
 /// Checks that every key which Upvest may sign with is trusted, and that they are fetched again and again.
-pub(super) async fn check(stack: &Stack, upvest: &Client, parameters: &Parameters, clock: &Clock) -> Checked {
+pub(super) async fn check(stack: &Stack, upvest: &Client, parameters: &Parameters) -> Checked {
     let rows = stack
-        .keys(clock.clone())?
+        .keys(stack.clock().clone())?
         .rows()
         .await
         .map_err(CheckError::of_error("dynamodb:Scan"))?;
@@ -41,7 +40,7 @@ pub(super) async fn check(stack: &Stack, upvest: &Client, parameters: &Parameter
     }
     let all = format!("all {} that Upvest serves are known", served.usable.len());
     let mut findings = Finding::or_ok(findings, KNOWN, all);
-    findings.push(freshness(&rows, parameters, clock.now()));
+    findings.push(freshness(&rows, parameters, stack.clock().now()));
     let retired = rows.iter().filter(|row| row.is_retired()).count();
     let kept = format!("{retired} kept for verifying again");
     findings.push(Finding::ok(RETIRED, kept));

@@ -4,7 +4,6 @@ use aws_sdk_dynamodb::types::{PointInTimeRecoveryStatus, TableStatus};
 use aws_sdk_s3::types::BucketVersioningStatus;
 use futures_util::future::join_all;
 use jiff::SignedDuration;
-use pipeline::runtime::clock::Clock;
 
 use super::check::{CheckError, Checked, GONE, SET_BACK, unless};
 use super::finding::{Finding, Verdict};
@@ -134,10 +133,10 @@ pub(super) async fn archive(stack: &Stack) -> Checked {
 }
 
 /// Looks for deliveries that were answered and are not settled for longer than retries take.
-pub(super) async fn pending(stack: &Stack, clock: &Clock) -> Checked {
+pub(super) async fn pending(stack: &Stack) -> Checked {
     let listed = stack.pending()?.list().await;
     let listed = listed.map_err(CheckError::of_error("s3:ListBucket"))?;
-    let now = clock.now();
+    let now = stack.clock().now();
     let old = listed
         .iter()
         .filter(|one| now.duration_since(one.since) > PENDING_FOR);

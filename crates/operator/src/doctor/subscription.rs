@@ -1,7 +1,6 @@
 //! The subscription at Upvest, and the API client that looks after it.
 
 use futures_util::future::join_all;
-use pipeline::runtime::clock::Clock;
 use upvest_api::{Client, Delay, NewWebhook, PackageSize, Scope, Webhook, WebhookChange, WebhookConfig};
 
 use super::check::{CheckError, Checked};
@@ -74,7 +73,7 @@ pub(super) async fn check(stack: &Stack, upvest: &Client, parameters: &Parameter
 
 /// Finds what a stack left at Upvest: it blocks on its endpoint, which may be gone, and nobody looks after it.
 async fn outliving(stack: &Stack, all: &[Webhook], ours: &[&Webhook]) -> Checked {
-    let Some(subscriptions) = stack.subscriptions(Clock::system()) else {
+    let Some(subscriptions) = stack.subscriptions(stack.clock().clone()) else {
         return Ok(Vec::new());
     };
     let noted = subscriptions.outliving().await;

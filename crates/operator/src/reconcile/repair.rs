@@ -93,7 +93,7 @@ async fn deliver(
     operation: Uuid,
 ) -> Result<RepairReport> {
     let told = events.len();
-    let load = Arc::new(Load::of_events(events, key, target, TIMEOUT)?);
+    let load = Arc::new(Load::of_events(events, key, target, TIMEOUT, &repair.clock)?);
     let pace = Pace {
         rate: Some(repair.options.per_second),
         concurrency: CONCURRENCY,

@@ -105,7 +105,7 @@ impl Answer {
 }
 
 impl Load {
-    /// Plans a delivery for each event, signed as Upvest would.
+    /// Plans a delivery for each event, signed as Upvest would, at the time of this clock.
     ///
     /// # Errors
     ///
@@ -115,12 +115,13 @@ impl Load {
         key: SigningKey,
         target: &Target,
         timeout: Duration,
+        clock: &Clock,
     ) -> Result<Self> {
         let payloads = events.into_iter().map(|event| Payload::Events(vec![event]));
-        Self::new(payloads.collect(), key, target, timeout)
+        Self::new(payloads.collect(), key, target, timeout, clock)
     }
 
-    /// Plans a delivery of each payload, signed as Upvest would.
+    /// Plans a delivery of each payload, signed as Upvest would, at the time of this clock.
     ///
     /// # Errors
     ///
@@ -130,6 +131,7 @@ impl Load {
         key: SigningKey,
         target: &Target,
         timeout: Duration,
+        clock: &Clock,
     ) -> Result<Self> {
         let slot = |number| Slot {
             payload: number,
@@ -142,7 +144,7 @@ impl Load {
             signer: Signer::new(key, target),
             client: target.client(timeout)?,
             url: target.url().clone(),
-            clock: Clock::system(),
+            clock: clock.clone(),
         })
     }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use pipeline::runtime::clock::Clock;
 use upvest::signature::SigningKey;
 
 use super::{Fault, Load, Order, Pace, Payload, Source, Summary, Target, plan};
@@ -26,6 +27,8 @@ pub struct Shipment<'s> {
     pub fault: Option<Fault>,
     /// Says how long an answer may take.
     pub timeout: Duration,
+    /// Tells the time at which each delivery is signed.
+    pub clock: Clock,
 }
 
 impl Shipment<'_> {
@@ -46,7 +49,7 @@ impl Shipment<'_> {
             ));
         }
         let slots = plan(payloads.len(), self.order, &mut fastrand::Rng::with_seed(seed));
-        let mut load = Load::new(payloads, self.key, target, self.timeout)?;
+        let mut load = Load::new(payloads, self.key, target, self.timeout, &self.clock)?;
         load.slots = slots;
         // Not of the seed: a second run with it would bring nothing but duplicates.
         load.fresh_ids = self.source.take_apart.then(|| fastrand::u64(..));

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::config::Credentials;
 use pipeline::runtime::aws::connections;
+use pipeline::runtime::clock::Clock;
 use pipeline::runtime::config::Lookup;
 use serde::Deserialize;
 use tokio::sync::OnceCell;
@@ -43,6 +44,7 @@ pub struct StackFinder<'f> {
     default: Option<String>,
     variables: Lookup<'f>,
     reporter: Reporter<'f>,
+    clock: Clock,
     found: OnceCell<Option<Stack>>,
 }
 
@@ -90,6 +92,7 @@ impl<'f> StackFinder<'f> {
             default: None,
             variables,
             reporter,
+            clock: Clock::system(),
             found: OnceCell::new(),
         }
     }
@@ -107,10 +110,18 @@ impl<'f> StackFinder<'f> {
         self
     }
 
+    /// Has operations on the stack take the time from this clock, in place of the machine's. A stack that is found already keeps its
+    /// own.
+    #[must_use]
+    pub fn at(self, clock: Clock) -> Self {
+        Self { clock, ..self }
+    }
+
     /// Has found this stack already, in an environment without variables.
     #[must_use]
     pub fn of(stack: Stack) -> Self {
         Self {
+            clock: stack.clock().clone(),
             found: OnceCell::new_with(Some(Some(stack))),
             ..Self::new(StackChoice::default(), Lookup::new(&|_| None), Reporter::silent())
         }
@@ -204,7 +215,7 @@ impl<'f> StackFinder<'f> {
         };
         // They take the place of the stack's own outputs.
         stack.outputs.extend(parts);
-        Ok(Some(stack))
+        Ok(Some(stack.at(self.clock.clone())))
     }
 
     fn source(&self, local_exists: bool) -> Result<Source> {

@@ -22,7 +22,7 @@ impl Command {
         let report = match self {
             Self::Webhooks(webhooks) => webhooks.run(stacks).await?,
             Self::Keys(command) => command.run(stacks, clock).await?,
-            Self::Send(arguments) => told(sent(*arguments, stacks).await)?,
+            Self::Send(arguments) => told(sent(*arguments, stacks, clock).await)?,
             Self::Trigger(arguments) => arguments.run(stacks, clock).await?,
             Self::Events(command) => command.run(site().await?).await?,
             Self::Explain(arguments) => explained(arguments, stacks, clock).await?,
@@ -52,12 +52,12 @@ impl Command {
 }
 
 /// Posts signed deliveries to a URL, or to the stack's.
-async fn sent(arguments: send::Arguments, stacks: &StackFinder<'_>) -> Result<Summary> {
+async fn sent(arguments: send::Arguments, stacks: &StackFinder<'_>, clock: &Clock) -> Result<Summary> {
     let url = match arguments.url() {
         Some(url) => url.to_owned(),
         None => stacks.stack().await?.part(Part::WebhookUrl)?,
     };
-    arguments.run(&url, stacks.reporter()).await
+    arguments.run(&url, clock, stacks.reporter()).await
 }
 
 /// Explains a state or an event: in short, or each step.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{ArgGroup, Args};
 use operator::{Error, Reporter, Result};
+use pipeline::runtime::clock::Clock;
 use upvest::signature::{Dialect, SigningKey};
 
 use crate::output::{Exit, Report, facts, joined, rows_of};
@@ -137,8 +138,8 @@ impl Arguments {
         self.url.as_deref()
     }
 
-    /// Signs what is given, delivers it to `url`, and sums up the answers.
-    pub(crate) async fn run(self, url: &str, reporter: Reporter<'_>) -> Result<Summary> {
+    /// Signs what is given at the time of the clock, delivers it to `url`, and sums up the answers.
+    pub(crate) async fn run(self, url: &str, clock: &Clock, reporter: Reporter<'_>) -> Result<Summary> {
         let target = Target::new(url, self.insecure_http)?;
         if self.key.test_key {
             target.allow_test_key()?;
@@ -165,6 +166,7 @@ impl Arguments {
                 _ => None,
             },
             timeout: Duration::from_secs(self.load.timeout),
+            clock: clock.clone(),
         };
         shipment.send(&target, reporter).await
     }
@@ -335,7 +337,7 @@ mod tests {
             .unwrap()
             .verifying_key()
             .unwrap();
-        let now = pipeline::runtime::clock::Clock::system().now();
+        let now = Clock::system().now();
         UnverifiedDelivery::parse(request)?
             .verify([&key], now)
             .map(|_| ())
@@ -345,7 +347,7 @@ mod tests {
     async fn every_delivery_arrives_with_a_signature_that_holds() {
         let (url, requests) = receiver(&[200, 200, 200]);
         let summary = arguments("--generate 25 --test-key")
-            .run(&url, Reporter::silent())
+            .run(&url, &Clock::system(), Reporter::silent())
             .await
             .unwrap();
         let requests = requests.join().unwrap();
@@ -363,11 +365,25 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_delivery_is_signed_at_the_time_of_the_clock_and_not_of_the_machine() {
+        let (url, requests) = receiver(&[200]);
+        let clock = Clock::from_fn(|| "2020-01-01T00:00:00Z".parse().unwrap());
+        let sending = arguments("--generate 1 --test-key").run(&url, &clock, Reporter::silent());
+        sending.await.unwrap();
+        let (headers, _) = &requests.join().unwrap()[0];
+        let signed = headers.combined("signature-input").unwrap();
+        assert!(signed.contains("created=1577836800"), "{signed}");
+    }
+
+    #[tokio::test]
     async fn repetitions_carry_the_same_events_even_with_fresh_ids() {
         let (url, requests) = receiver(&[200, 200, 200, 200]);
         let line =
             "--generate 1 --deliveries 2 --fresh-ids --duplicates 100 --concurrency 4 --rate 1000 --test-key";
-        arguments(line).run(&url, Reporter::silent()).await.unwrap();
+        arguments(line)
+            .run(&url, &Clock::system(), Reporter::silent())
+            .await
+            .unwrap();
         let mut bodies: Vec<Vec<u8>> = requests
             .join()
             .unwrap()
@@ -383,7 +399,7 @@ mod tests {
     async fn an_answer_other_than_200_fails_the_command() {
         let (url, requests) = receiver(&[200, 503]);
         let summary = arguments("--deliveries 2 --batch 1 --test-key --tamper")
-            .run(&url, Reporter::silent())
+            .run(&url, &Clock::system(), Reporter::silent())
             .await
             .unwrap();
         assert!(!summary.succeeded());
@@ -399,7 +415,10 @@ mod tests {
             ("--generate 1 --test-key", "https://example.invalid/w"),
             ("--generate 1 --private-key none.pem", "http://example.invalid/w"),
         ] {
-            let error = arguments(line).run(url, Reporter::silent()).await.unwrap_err();
+            let error = arguments(line)
+                .run(url, &Clock::system(), Reporter::silent())
+                .await
+                .unwrap_err();
             assert_eq!(error.kind(), operator::ErrorKind::Usage, "{error}");
         }
     }

@@ -1,5 +1,7 @@
 //! The URL and the probe that is sent to it.
 
+use operator::{Stack, StackFinder};
+use pipeline::runtime::clock::Clock;
 use tempfile::NamedTempFile;
 
 use super::*;
@@ -118,4 +120,21 @@ async fn a_clock_that_is_off_is_found_and_told_whose_it_is() {
     );
     assert!(failed[0].1.contains("behind AWS"), "{}", checked.text);
     assert!(failed[1].1.contains("ahead of Upvest"), "{}", checked.text);
+}
+
+#[tokio::test]
+async fn the_time_is_that_of_the_clock_that_the_stack_has() {
+    let mut site = Site::healthy().await;
+    let fast = Clock::from_fn(|| Clock::system().now() + Duration::from_secs(3_600));
+    let config = site.world.receiver.aws.sdk_config().clone();
+    let stack = Stack::new(config, Some("upvest-webhooks".to_owned()), site.outputs.clone());
+    site.world.stacks = StackFinder::of(stack.at(fast));
+    let checked = site.check("").await;
+    let failed = checked.of("failed");
+    let own = failed.iter().find(|(check, ..)| check == "clock of this machine");
+    assert!(
+        own.is_some_and(|(_, found, _)| found.contains("ahead of AWS")),
+        "{}",
+        checked.text
+    );
 }

@@ -1,6 +1,7 @@
 //! Signed deliveries, made by the operator: the one signer and sender behind `send`, `reconcile --repair` and the probe
 //! of `doctor`.
 
+mod accepted;
 mod load;
 mod payload;
 mod plan;
@@ -9,6 +10,7 @@ mod signing;
 mod summary;
 mod target;
 
+pub(crate) use accepted::Accepted;
 pub use load::{Answer, Load, Outcome, Pace};
 pub use payload::{Payload, Source, events_for};
 pub use plan::{Order, Slot, plan};

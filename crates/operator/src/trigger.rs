@@ -12,9 +12,10 @@ mod samples;
 use std::time::Duration;
 
 use pipeline::runtime::clock::Clock;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use upvest::Event;
 use upvest_api::Environment;
+use uuid::Uuid;
 
 pub use self::key::KEY_ID;
 pub use self::made_up::Setting;
@@ -22,7 +23,7 @@ pub use self::samples::{stories, types};
 
 use self::following::Follower;
 use crate::error::{Error, Result};
-use crate::send::{Answer, Load, Outcome, Payload, Target};
+use crate::send::{Accepted, Answer, Load, Outcome, Payload, Target};
 use crate::stack::{Part, Stack, StackFinder};
 use crate::upvest_account::UpvestAccount;
 
@@ -57,7 +58,7 @@ pub struct Triggered {
     /// Says what the stack answered: 200, or why they were not taken.
     pub answer: String,
     /// Names the delivery that they were, as the stack answered it.
-    pub delivery_id: Option<String>,
+    pub delivery_id: Option<Uuid>,
     /// Describes the events, in the order of the delivery.
     pub events: Vec<TriggeredEvent>,
 }
@@ -157,17 +158,11 @@ async fn refuse_live(stacks: &StackFinder<'_>, stack: &Stack) -> Result<()> {
 }
 
 /// Reads the id that the stack gave the delivery.
-fn delivery_id(outcome: &Outcome) -> Option<String> {
-    /// Reads the answer of ingest, which names the delivery that it took.
-    #[derive(Deserialize)]
-    struct Receipt {
-        delivery_id: String,
-    }
+fn delivery_id(outcome: &Outcome) -> Option<Uuid> {
     let Answer::Status { body, .. } = &outcome.answer else {
         return None;
     };
-    let receipt: Receipt = serde_json::from_str(body).ok()?;
-    Some(receipt.delivery_id)
+    Some(Accepted::of(body)?.delivery_id)
 }
 
 impl TriggeredEvent {

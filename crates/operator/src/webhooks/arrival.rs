@@ -5,13 +5,14 @@ use std::time::Duration;
 use pipeline::error::AwsError;
 use pipeline::stores::archive::{Archive, Found, ReadError};
 use pipeline::stores::events::EventLog;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use tokio::time::{Instant, sleep};
 use upvest_api::EndpointAnswer;
 use uuid::Uuid;
 
 use super::is_same_url;
 use crate::error::{Error, Result};
+use crate::send::Accepted;
 use crate::stack::{Part, StackFinder};
 
 const OK: u16 = 200;
@@ -59,12 +60,6 @@ pub enum Arrival {
     },
 }
 
-/// Reads the receiver's answer, which names the delivery that it took.
-#[derive(Deserialize)]
-struct Receipt {
-    delivery_id: Uuid,
-}
-
 impl Arrival {
     /// Makes the answer for a delivery that cannot be looked for, with the reason.
     pub fn unknown(reason: impl Into<String>) -> Self {
@@ -101,14 +96,14 @@ pub(super) async fn search(
             "the subscription delivers to {webhook_url}, and the stack receives at {stack_url}"
         ));
     }
-    let Ok(receipt) = serde_json::from_str::<Receipt>(&answer.body) else {
+    let Some(accepted) = Accepted::of(&answer.body) else {
         return unknown("the endpoint's answer names no delivery, as a receiver's would");
     };
     let archive = stack.archive().map_err(unsearched())?;
     let log = stack.event_log().map_err(unsearched())?;
     let until = Instant::now() + at_most;
     loop {
-        let arrival = look_for(receipt.delivery_id, &archive, &log).await?;
+        let arrival = look_for(accepted.delivery_id, &archive, &log).await?;
         let is_final = matches!(arrival, Arrival::Stored { .. } | Arrival::Quarantined { .. });
         if is_final || Instant::now() + PAUSE > until {
             return Ok(arrival);

@@ -135,7 +135,7 @@ fn of_one(triggered: &Triggered, event: &TriggeredEvent) -> String {
         ("event", Some(event.event_id.clone())),
         ("type", Some(event.r#type.clone())),
         ("entity", Some(event.entity.clone())),
-        ("delivery", triggered.delivery_id.clone()),
+        ("delivery", triggered.delivery_id.map(|id| id.to_string())),
         ("signed by", Some(triggered.key_id.clone())),
         ("answered", Some(triggered.answer.clone())),
         ("in the log", after(event.stored_after_ms)),
@@ -153,7 +153,7 @@ fn of_many(triggered: &Triggered, events: &[TriggeredEvent]) -> String {
         .optional("status", |event| event.status.as_ref());
     let entities: BTreeSet<&str> = events.iter().map(|event| event.entity.as_str()).collect();
     let about = facts([
-        ("delivery", triggered.delivery_id.clone()),
+        ("delivery", triggered.delivery_id.map(|id| id.to_string())),
         ("signed by", Some(triggered.key_id.clone())),
         ("answered", Some(triggered.answer.clone())),
     ]);

@@ -21,7 +21,7 @@ use serde::Serialize;
 use upvest_api::Client;
 
 use self::check::{CheckError, Checked};
-pub(crate) use self::concurrency::room_for_ingest;
+pub(crate) use self::concurrency::{HIGHER_QUOTA, RESERVED, room_for_ingest};
 use self::deployment::{Parameters, Resources};
 use self::finding::Area::{Alarms, Deployment, Endpoint, Functions, Keys, Queues, Storage, Upvest};
 pub use self::finding::{Area, AreaFinding, Finding, Verdict};

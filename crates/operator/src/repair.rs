@@ -19,6 +19,9 @@ use crate::error::{Error, Result};
 use crate::reporter::Reporter;
 use crate::stack::Stack;
 
+/// Bounds what one operation changes that its item in the audit table names one by one: the item takes 400 KB.
+pub(crate) const OF_ONE_OPERATION: usize = 500;
+
 /// Says how a repair is to be done.
 #[derive(Debug, Clone)]
 pub struct RepairOptions {

@@ -15,6 +15,7 @@ use pipeline::policy::Policy;
 use pipeline::runtime::clock::Clock;
 use pipeline::stores::keys::{PinnedKeys, PinnedKeysError};
 
+pub(crate) use clients::NOT_THERE;
 pub use depth::{Depth, queue_depth};
 pub use finder::{LOCAL_STACK_FILE, StackChoice, StackFinder};
 pub(crate) use named::{look_up, outputs, parameters};

@@ -10,18 +10,16 @@ use pipeline::upvest_access::read_secret;
 use secrecy::ExposeSecret;
 use upvest_api::Credentials;
 
+use super::network::{SECURITY_GROUPS, SUBNETS};
 use super::present::Present;
 use super::settings::Settings;
 use super::{Target, network};
-use crate::doctor::{Verdict, room_for_ingest};
+use crate::doctor::{HIGHER_QUOTA, RESERVED, Verdict, room_for_ingest};
 use crate::error::{Error, ErrorKind, Result};
+use crate::stack::NOT_THERE;
 
 /// Names the parameter with the secret of Upvest's credentials.
 const SECRET: &str = "UpvestSecret";
-/// Is how Secrets Manager says that there is no such secret.
-const NOT_THERE: &str = "ResourceNotFoundException";
-/// Names the parameter that keeps concurrent executions for ingest.
-const RESERVED: &str = "IngestReservedConcurrency";
 /// Lists the parameters that say how many executions there may be at once.
 const NUMBERS: [&str; 3] = [
     RESERVED,
@@ -96,10 +94,7 @@ pub(super) async fn check(
         let given = settings.get(name);
         given.is_some_and(|given| present.parameter(name) != Some(given))
     };
-    if [network::SUBNETS, network::SECURITY_GROUPS]
-        .iter()
-        .any(is_changed)
-    {
+    if [SUBNETS, SECURITY_GROUPS].iter().any(is_changed) {
         network::check(target, &value).await?;
     }
     let is_of_this_change = present.is_new() || NUMBERS.iter().any(is_changed);
@@ -160,13 +155,13 @@ async fn check_unread(target: &Target<'_>, secrets: &Secrets, secret: &str) -> R
 /// Refuses subnets without security groups, and the other way round, before CloudFormation does.
 fn subnets_have_security_groups(value: &impl Fn(&str) -> Option<String>) -> Result<()> {
     let is_given = |name: &str| value(name).is_some_and(|value| !value.is_empty());
-    match (is_given("VpcSubnetIds"), is_given("VpcSecurityGroupIds")) {
-        (true, false) => Err(Error::usage(
-            "VpcSubnetIds needs VpcSecurityGroupIds: the functions' security groups, which need no rule for what comes in",
-        )),
-        (false, true) => Err(Error::usage(
-            "VpcSecurityGroupIds says nothing without VpcSubnetIds",
-        )),
+    match (is_given(SUBNETS), is_given(SECURITY_GROUPS)) {
+        (true, false) => Err(Error::usage(format!(
+            "{SUBNETS} needs {SECURITY_GROUPS}: the functions' security groups, which need no rule for what comes in"
+        ))),
+        (false, true) => Err(Error::usage(format!(
+            "{SECURITY_GROUPS} says nothing without {SUBNETS}"
+        ))),
         (true, true) | (false, false) => Ok(()),
     }
 }
@@ -232,8 +227,8 @@ fn refuse_too_much_reserved(limit: &AccountLimit, wanted: i64, present: i64) -> 
     }
     Err(Error::usage(format!(
         "{RESERVED}={wanted} is too much: the account has {all} concurrent executions, {free} of which no function has reserved, \
-         and Lambda leaves {LEFT_BY_LAMBDA} of these unreserved; take {most} at most, or have the quota raised (aws \
-         service-quotas request-service-quota-increase --service-code lambda --quota-code L-B99A9384 --desired-value 1000)"
+         and Lambda leaves {LEFT_BY_LAMBDA} of these unreserved; take {most} at most, or have the quota raised \
+         ({HIGHER_QUOTA})"
     )))
 }
 

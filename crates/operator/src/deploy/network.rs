@@ -15,13 +15,12 @@ use serde::Deserialize;
 
 use super::Target;
 use crate::error::{Error, Result};
+use crate::stack::NOT_THERE;
 
 /// Names the parameter with the subnets of the functions.
 pub(super) const SUBNETS: &str = "VpcSubnetIds";
 /// Names the parameter with their security groups.
 pub(super) const SECURITY_GROUPS: &str = "VpcSecurityGroupIds";
-/// Is how Cloud Control says that there is no such thing.
-const NOT_THERE: &str = "ResourceNotFoundException";
 /// Is how CloudFormation says that a function of ours did not answer it.
 const UNANSWERED: &str = "did not receive a response";
 /// Lists how functions of ours say that what they called was not reached: AWS or Upvest, and by Upvest's test ingest its queue.

@@ -9,11 +9,10 @@ use pipeline::error::{AwsError, ErrorChain};
 use super::Target;
 use crate::error::{Error, Result};
 use crate::release::Release;
+use crate::stack::NOT_THERE;
 
 /// Names the parameter with the configuration's ARN.
 pub(super) const CONFIGURATION: &str = "CodeSigningConfigArn";
-/// Is how Lambda says that there is no such thing.
-const NOT_THERE: &str = "ResourceNotFoundException";
 /// Is in the name of the file that AWS Signer adds to an archive, and archives have names as they are.
 const SIGNATURE: &[u8] = b"aws_signer_signature";
 

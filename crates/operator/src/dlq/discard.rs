@@ -14,13 +14,11 @@ use super::message::Message;
 use super::queue::{BATCH, DeadLetterQueue};
 use super::sweep::{Fate, look, sweep};
 use crate::error::{Error, Result};
-use crate::repair::{Decision, Ending, Repair};
+use crate::repair::{Decision, Ending, OF_ONE_OPERATION, Repair};
 use crate::stack::Queue;
 
 /// Names the operation in the audit table.
 const COMMAND: &str = "dlq discard";
-/// Bounds the messages that one operation discards: its item in the audit table names them all, and takes 400 KB.
-const OF_ONE_OPERATION: usize = 500;
 
 /// Tells what was given up, or would be.
 #[derive(Debug, Default, Serialize)]

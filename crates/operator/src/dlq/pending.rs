@@ -8,13 +8,11 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::error::Result;
-use crate::repair::{Decision, Ending, Repair};
+use crate::repair::{Decision, Ending, OF_ONE_OPERATION, Repair};
 use crate::stack::Stack;
 
 /// Names the operation in the audit table.
 const COMMAND: &str = "dlq resend";
-/// Bounds the messages of one operation: its item in the audit table names them all, and takes 400 KB.
-const OF_ONE_OPERATION: usize = 500;
 
 /// Lists deliveries that lie in the pending bucket, because they were answered and are not settled.
 #[derive(Debug, Serialize)]

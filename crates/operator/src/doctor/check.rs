@@ -13,9 +13,6 @@ use crate::error::{Error, ErrorKind};
 /// Names the policy with the permissions of those who look.
 const POLICY: &str = "upvest-webhooks policy look";
 
-/// Is how DynamoDB, EventBridge and Lambda call what is not there.
-pub(super) const GONE: &str = "ResourceNotFoundException";
-
 /// Tells what to do where something of the stack is not there.
 pub(super) const BRING_BACK: &str = "deploy the stack again, which brings back what is missing";
 /// Tells what to do where something of the stack is set otherwise than the template has it.

@@ -12,8 +12,11 @@ use crate::stack::Stack;
 const CONCURRENCY: &str = "concurrency";
 /// Bounds how many batches of a queue are handled at once where the stack does not say: the template's default.
 const DEFAULT_BOUND: i64 = 10;
-const MORE_ROOM: &str = "aws service-quotas request-service-quota-increase --service-code lambda --quota-code L-B99A9384 \
-                         --desired-value 1000, and then deploy with IngestReservedConcurrency";
+/// Names the parameter that keeps concurrent executions for ingest.
+pub(crate) const RESERVED: &str = "IngestReservedConcurrency";
+/// Is the command that asks AWS for more concurrent executions.
+pub(crate) const HIGHER_QUOTA: &str = "aws service-quotas request-service-quota-increase --service-code lambda \
+                                       --quota-code L-B99A9384 --desired-value 1000";
 
 /// Checks that the queues leave the account enough concurrent executions for ingest.
 pub(super) async fn check(stack: &Stack, parameters: &Parameters) -> Checked {
@@ -34,7 +37,8 @@ pub(crate) fn room_for_ingest(limit: &AccountLimit, number: impl Fn(&str) -> Opt
     let verifiers = bound("VerifyMaximumConcurrency");
     let processors = bound("ProcessorMaximumConcurrency").saturating_mul(Domain::ALL.len() as i64);
     let by_queues = verifiers.saturating_add(processors);
-    let reserved = number("IngestReservedConcurrency").unwrap_or_default();
+    let more_room = || format!("{HIGHER_QUOTA}, and then deploy with {RESERVED}");
+    let reserved = number(RESERVED).unwrap_or_default();
     if reserved > 0 {
         Finding::ok(CONCURRENCY, format!("{reserved} of {all} are kept for ingest"))
     } else if shared > by_queues {
@@ -43,10 +47,10 @@ pub(crate) fn room_for_ingest(limit: &AccountLimit, number: impl Fn(&str) -> Opt
     } else if shared > verifiers {
         let found =
             format!("{shared}, of which queues can take {by_queues}, so that nothing is left for ingest");
-        Finding::warning(CONCURRENCY, found, MORE_ROOM)
+        Finding::warning(CONCURRENCY, found, more_room())
     } else {
         let found =
             format!("{shared}, all of which verify-and-store alone can take, so that ingest is refused");
-        Finding::failed(CONCURRENCY, found, MORE_ROOM)
+        Finding::failed(CONCURRENCY, found, more_room())
     }
 }

@@ -7,11 +7,11 @@ use aws_sdk_lambda::operation::get_function::GetFunctionOutput;
 use aws_sdk_lambda::types::{LastUpdateStatus, LastUpdateStatusReasonCode, State, StateReasonCode};
 use futures_util::{StreamExt, TryStreamExt, stream};
 
-use super::check::{BRING_BACK, CheckError, Checked, GONE, unless};
+use super::check::{BRING_BACK, CheckError, Checked, unless};
 use super::deployment::Resources;
 use super::finding::Finding;
 use super::network;
-use crate::stack::Stack;
+use crate::stack::{NOT_THERE, Stack};
 
 const FUNCTIONS: &str = "functions";
 const SOURCES: &str = "event sources";
@@ -25,7 +25,7 @@ pub(super) async fn functions(stack: &Stack, resources: &Resources) -> Checked {
     let names = resources.of("AWS::Lambda::Function");
     let looked = stream::iter(names).map(async |(logical, name)| {
         let found = client.get_function().function_name(name).send().await;
-        let Some(found) = unless(found, GONE, "lambda:GetFunction")? else {
+        let Some(found) = unless(found, NOT_THERE, "lambda:GetFunction")? else {
             return Ok((Some(gone(FUNCTIONS, logical)), None));
         };
         let place = found.configuration().map(network::place);
@@ -98,7 +98,7 @@ pub(super) async fn schedules(stack: &Stack, resources: &Resources) -> Checked {
     let mut findings = Vec::new();
     for (logical, name) in resources.of("AWS::Events::Rule") {
         let described = client.describe_rule().name(name).send().await;
-        findings.push(match unless(described, GONE, "events:DescribeRule")? {
+        findings.push(match unless(described, NOT_THERE, "events:DescribeRule")? {
             Some(rule) if rule.state() == Some(&RuleState::Disabled) => {
                 let advice = format!("aws events enable-rule --name {name}");
                 let found = format!("{logical} is disabled");

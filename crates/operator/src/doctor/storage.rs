@@ -5,10 +5,10 @@ use aws_sdk_s3::types::BucketVersioningStatus;
 use futures_util::future::join_all;
 use jiff::SignedDuration;
 
-use super::check::{CheckError, Checked, GONE, SET_BACK, unless};
+use super::check::{CheckError, Checked, SET_BACK, unless};
 use super::finding::{Finding, Verdict};
 use crate::names::joined;
-use crate::stack::{Part, Stack};
+use crate::stack::{NOT_THERE, Part, Stack};
 
 const TABLES: &str = "tables";
 const ARCHIVE: &str = "archive";
@@ -63,7 +63,7 @@ pub(super) async fn tables(stack: &Stack) -> Checked {
 /// Tells what is wrong with a table, without its name: tables with the same problem share a finding.
 async fn table(client: &aws_sdk_dynamodb::Client, name: &str) -> Checked {
     let described = client.describe_table().table_name(name).send().await;
-    let Some(described) = unless(described, GONE, "dynamodb:DescribeTable")? else {
+    let Some(described) = unless(described, NOT_THERE, "dynamodb:DescribeTable")? else {
         let advice = "restore it from its backup, and name it in the stack again: docs/operations.md";
         return Ok(vec![Finding::failed(TABLES, "not there", advice)]);
     };
@@ -181,12 +181,14 @@ pub(super) async fn event_bus(stack: &Stack) -> Checked {
         return Ok(vec![Finding::skipped(BUS, why)]);
     };
     let described = stack.event_bridge().describe_event_bus().name(name).send().await;
-    Ok(vec![match unless(described, GONE, "events:DescribeEventBus")? {
-        Some(_) => Finding::ok(BUS, name),
-        None => {
-            let found = format!("{name} is not there, so that no event is processed to its end");
-            let advice = "create the bus, or deploy the stack with another EventBusName";
-            Finding::failed(BUS, found, advice)
-        }
-    }])
+    Ok(vec![
+        match unless(described, NOT_THERE, "events:DescribeEventBus")? {
+            Some(_) => Finding::ok(BUS, name),
+            None => {
+                let found = format!("{name} is not there, so that no event is processed to its end");
+                let advice = "create the bus, or deploy the stack with another EventBusName";
+                Finding::failed(BUS, found, advice)
+            }
+        },
+    ])
 }

@@ -8,12 +8,10 @@ use uuid::Uuid;
 
 use super::selection::Selection;
 use crate::error::{Error, Result};
-use crate::repair::{Decision, Ending, Repair};
+use crate::repair::{Decision, Ending, OF_ONE_OPERATION, Repair};
 
 /// Names the operation in the audit table.
 const COMMAND: &str = "quarantine discard";
-/// Bounds the deliveries of one operation: its item in the audit table names them all, and takes 400 KB.
-const OF_ONE_OPERATION: usize = 500;
 
 /// Reports what a removal took out of quarantine, or in a dry run would.
 #[derive(Debug, Serialize)]

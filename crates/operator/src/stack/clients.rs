@@ -18,6 +18,10 @@ use upvest::Domain;
 use super::{Part, Queue, Stack};
 use crate::error::{Error, Result};
 
+/// Is the code by which most services say that there is no such thing: DynamoDB, EventBridge, Lambda, Secrets Manager and Cloud
+/// Control.
+pub(crate) const NOT_THERE: &str = "ResourceNotFoundException";
+
 /// Makes clients of AWS, for what no store of the receiver covers.
 impl Stack {
     /// Makes a client of DynamoDB, which has all tables of the stack.

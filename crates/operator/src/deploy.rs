@@ -51,6 +51,7 @@ mod signing;
 mod stack_policy;
 mod tagging;
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -74,6 +75,7 @@ use crate::error::{Error, Result};
 use crate::release::Release;
 use crate::repair::Ending;
 use crate::reporter::Reporter;
+use crate::versions::compare;
 
 /// Names the parameter that says which functions of a release are deployed.
 const ARCHITECTURE: &str = "Architecture";
@@ -273,9 +275,9 @@ fn value_of(name: &str, settings: &Settings, present: &Present, definitions: &De
 
 /// Tells of a release that is older than what the stack runs. A way back is wanted now and then.
 fn warn_of_older(target: &Target<'_>, release: &Release, present: &Present) {
-    let deployed = present.output("Version");
-    if deployed.is_some_and(|deployed| crate::versions::is_older(&release.version, deployed)) {
-        let deployed = deployed.unwrap_or_default();
+    if let Some(deployed) = present.output("Version")
+        && compare(&release.version, deployed) == Some(Ordering::Less)
+    {
         target.reporter.note(&format!(
             "the stack is {deployed}, and this release {} is older: docs/upgrading.md says what a way back needs",
             release.version

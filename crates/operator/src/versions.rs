@@ -1,17 +1,13 @@
 //! Compares versions, to tell which of two is the older one.
 
-/// Tells whether a version is older than another, by their numbers: `0.9.1` is older than `0.10.0`. What is behind a hyphen comes
-/// before the version itself, as in `1.0.0-rc.1`.
-pub(crate) fn is_older(version: &str, than: &str) -> bool {
-    parts(version) < parts(than)
-}
+use std::cmp::Ordering;
 
-fn parts(version: &str) -> (Vec<u64>, bool, &str) {
-    let (numbers, before) = version.split_once('-').unwrap_or((version, ""));
-    let numbers = numbers
-        .split('.')
-        .map(|number| number.parse().unwrap_or_default());
-    (numbers.collect(), before.is_empty(), before)
+use semver::Version;
+
+/// Compares two versions by Semantic Versioning; `None` where one of them is none.
+pub(crate) fn compare(version: &str, with: &str) -> Option<Ordering> {
+    let (version, with) = (Version::parse(version).ok()?, Version::parse(with).ok()?);
+    Some(version.cmp_precedence(&with))
 }
 
 #[cfg(test)]
@@ -24,11 +20,20 @@ mod tests {
             ("0.9.1", "0.10.0"),
             ("0.1.0", "0.1.1"),
             ("1.0.0-rc.1", "1.0.0"),
+            ("1.0.0-rc.9", "1.0.0-rc.10"),
             ("0.9.9", "1.0.0"),
         ] {
-            assert!(is_older(older, newer), "{older} {newer}");
-            assert!(!is_older(newer, older), "{older} {newer}");
+            assert_eq!(compare(older, newer), Some(Ordering::Less), "{older} {newer}");
+            assert_eq!(compare(newer, older), Some(Ordering::Greater), "{older} {newer}");
         }
-        assert!(!is_older("1.2.3", "1.2.3"));
+        assert_eq!(compare("1.2.3", "1.2.3+local"), Some(Ordering::Equal));
+    }
+
+    #[test]
+    fn what_is_no_version_is_neither_older_nor_newer() {
+        for other in ["", "1.2", "1.2.x", "main"] {
+            assert_eq!(compare(other, "0.0.1"), None, "{other}");
+            assert_eq!(compare("0.0.1", other), None, "{other}");
+        }
     }
 }

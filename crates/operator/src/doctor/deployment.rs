@@ -1,5 +1,6 @@
 //! The stack as CloudFormation knows it, who looks at it, and what time it is on all sides.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -15,7 +16,7 @@ use super::check::{CheckError, Checked};
 use super::finding::Finding;
 use crate::error::ErrorKind;
 use crate::stack::{Resource, Stack, parameters};
-use crate::versions::is_older;
+use crate::versions::compare;
 
 const CLOCK: &str = "clock";
 const STATUS: &str = "stack";
@@ -103,22 +104,32 @@ pub(super) fn status(described: &Described) -> Vec<Finding> {
 
 /// Tells whether this command and the stack are of one version.
 pub(super) fn version(stack: &Stack) -> Vec<Finding> {
-    vec![match stack.optional("Version") {
-        Some(OWN_VERSION) => Finding::ok(VERSION, format!("{OWN_VERSION}, as this command")),
-        Some(deployed) if is_older(deployed, OWN_VERSION) => Finding::warning(
+    let Some(deployed) = stack.optional("Version") else {
+        let advice = "deploy it: versions before this one had no output Version";
+        return vec![Finding::warning(
+            VERSION,
+            "the stack does not tell its version",
+            advice,
+        )];
+    };
+    vec![match compare(deployed, OWN_VERSION) {
+        _ if deployed == OWN_VERSION => Finding::ok(VERSION, format!("{OWN_VERSION}, as this command")),
+        Some(Ordering::Less) => Finding::warning(
             VERSION,
             format!("the stack is {deployed}, and older than this command, which is {OWN_VERSION}"),
             "deploy this version (docs/upgrading.md), or use the command of the stack's",
         ),
-        Some(deployed) => Finding::warning(
+        Some(Ordering::Equal | Ordering::Greater) => Finding::warning(
             VERSION,
             format!("the stack is {deployed}, and newer than this command, which is {OWN_VERSION}"),
             "use the command of the stack's version, which knows all that is in it",
         ),
         None => Finding::warning(
             VERSION,
-            "the stack does not tell its version",
-            "deploy it: versions before this one had no output Version",
+            format!(
+                "the stack is {deployed}, which is no version to compare with {OWN_VERSION}, that of this command"
+            ),
+            "deploy this version (docs/upgrading.md), or use the command of the stack's",
         ),
     }]
 }

@@ -1,7 +1,7 @@
 //! What operators did to a stack, and why.
 
 use jiff::Timestamp;
-use pipeline::stores::audit::Operation;
+use pipeline::stores::audit::{AuditLog, Operation};
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -79,6 +79,19 @@ pub async fn list(
 ///
 /// [`Error`] of the kind not-found where there is none of this id.
 pub async fn show(stack: &Stack, id: Uuid) -> Result<Operation> {
-    let operation = stack.audit_log(stack.clock().clone())?.operation(id).await?;
-    operation.ok_or_else(|| Error::not_found(format!("no operation {id} in the audit table")))
+    find(&stack.audit_log(stack.clock().clone())?, id).await
+}
+
+/// Finds an operation in the audit table.
+///
+/// # Errors
+///
+/// [`Error`] of the kind not-found where there is none of this id.
+pub(crate) async fn find(log: &AuditLog, id: Uuid) -> Result<Operation> {
+    let operation = log.operation(id).await?;
+    operation.ok_or_else(|| {
+        Error::not_found(format!(
+            "no operation {id} in the audit table: `upvest-webhooks audit list` has them"
+        ))
+    })
 }

@@ -170,7 +170,11 @@ async fn reserve(stack: &Stack, function: &str, concurrency: Option<i32>) -> Res
 async fn function_name(stack: &Stack) -> Result<String> {
     let mut resources = stack.resources().await?.into_iter();
     let ingest = resources.find(|resource| resource.logical == INGEST);
-    let missing = || Error::not_found(format!("the stack has no {INGEST}"));
+    let missing = || {
+        Error::not_found(format!(
+            "the stack has no {INGEST}: name one of this receiver that is completely deployed (--stack)"
+        ))
+    };
     ingest.map(|ingest| ingest.physical).ok_or_else(missing)
 }
 

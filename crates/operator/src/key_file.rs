@@ -45,7 +45,9 @@ pub fn public_keys(path: &Path, key_id: Option<&str>) -> Result<Vec<Jwk>> {
 fn choose<'k>(path: &Path, members: &'k [Value], key_id: Option<&str>) -> Result<Vec<&'k Value>> {
     let shown = path.display();
     if members.is_empty() {
-        return Err(Error::failed(format!("{shown} holds no keys")));
+        return Err(Error::failed(format!(
+            "{shown} holds no keys: name a file with a JWK, or with a set that has some"
+        )));
     }
     let Some(wanted) = key_id else {
         return Ok(members.iter().collect());
@@ -127,8 +129,12 @@ fn document(path: &Path, passphrase: Option<&Path>) -> Result<Zeroizing<Vec<u8>>
 
 fn secret_text(path: &Path) -> Result<SecretString> {
     let content = secret_file::read("file of the passphrase", path)?;
-    let text = std::str::from_utf8(&content)
-        .map_err(|_| Error::failed(format!("the passphrase in {} is no text", path.display())))?;
+    let text = std::str::from_utf8(&content).map_err(|_| {
+        let shown = path.display();
+        Error::failed(format!(
+            "the passphrase in {shown} is no text: write it in UTF-8, and nothing else into the file"
+        ))
+    })?;
     Ok(SecretString::from(text.trim_end_matches(['\r', '\n'])))
 }
 

@@ -43,7 +43,7 @@ impl OperatorKey {
         })?;
         if !row.has_algorithm(Algorithm::HmacSha256) {
             return Err(Error::failed(format!(
-                "key {key_id} of the stack is no shared secret"
+                "key {key_id} of the stack is no shared secret: name the id of one that is (`upvest-webhooks keys list`)"
             )));
         }
         // It is only compared with the row, so that the secret needs no name.
@@ -56,7 +56,8 @@ impl OperatorKey {
         };
         if !row.is_key(&key, &secrets).await.map_err(unasked())? {
             return Err(Error::failed(format!(
-                "the stack knows another secret as {key_id} than the one in the file"
+                "the stack knows another secret as {key_id} than the one in the file: name the file that was imported as it, or \
+                 import this one under an id of its own"
             )));
         }
         SigningKey::hmac(key_id, Dialect::QuotedContentDigest, secret)

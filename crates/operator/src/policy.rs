@@ -54,7 +54,11 @@ struct Subject<'s> {
 pub async fn policy(stack: &Stack, holder: Holder) -> Result<Value> {
     let described = stack.describe().await?;
     let resources = stack.resources().await?;
-    let unnamed = || Error::not_found("CloudFormation names no ARN of the stack");
+    let unnamed = || {
+        Error::not_found(
+            "CloudFormation names no ARN of the stack, by which its policies name what is in it: name a stack in AWS (--stack)",
+        )
+    };
     let arn = described.stack_id().ok_or_else(unnamed)?;
     // The stack may be named by its ARN; and its own outputs count, not what the environment says of them.
     let name = described.stack_name().unwrap_or(stack.name()?);

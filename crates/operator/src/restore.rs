@@ -154,7 +154,9 @@ fn begin(repair: &Repair<'_>, request: &Request) -> Result<(Restoring, RestoreRe
         RestorableTable::Audit => Part::AuditTable,
     })?;
     if into == *from {
-        return Err(Error::usage(format!("{from} is the stack's own table")));
+        return Err(Error::usage(format!(
+            "{from} is the stack's own table: name the copy of it that was restored beside it"
+        )));
     }
     let report = RestoreReport {
         ending: repair.ending(),

@@ -63,8 +63,11 @@ impl UpvestAccount {
     fn client_of_file(&self, stacks: &StackFinder<'_>, path: &Path) -> Result<Client> {
         let shown = path.display();
         let document = secret_file::read("credentials file", path)?;
-        let document = std::str::from_utf8(&document)
-            .map_err(|_| Error::failed(format!("the credentials in {shown} are no text")))?;
+        let document = std::str::from_utf8(&document).map_err(|_| {
+            Error::failed(format!(
+                "the credentials in {shown} are no text: they are a JSON document in UTF-8, the same as in the secret"
+            ))
+        })?;
         let credentials = self
             .credentials(stacks, &SecretString::from(document))
             .map_err(Error::context(format!(

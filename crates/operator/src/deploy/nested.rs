@@ -6,10 +6,10 @@
 
 use std::collections::BTreeMap;
 
-use saphyr::{LoadableYamlNode, Yaml};
+use saphyr::Yaml;
 
 use super::artifacts::Store;
-use super::parameters::{member, text};
+use super::parameters::{document, member, text};
 use crate::error::{Error, Result};
 use crate::release::checksum;
 
@@ -62,11 +62,8 @@ impl<'s> NestedTemplates<'s> {
 
 /// Reads the checksums of nested templates from the template that they are nested in.
 fn sums(template: &str) -> Result<BTreeMap<String, String>> {
-    let documents = Yaml::load_from_str(template)
-        .map_err(|error| Error::failed(format!("the template is no YAML: {error}")))?;
-    let metadata = documents
-        .first()
-        .and_then(|document| member(document, "Metadata"));
+    let template = document(template)?;
+    let metadata = member(&template, "Metadata");
     let listed = metadata.and_then(|metadata| member(metadata, NESTED_TEMPLATES));
     let Some(Yaml::Mapping(members)) = listed else {
         return Err(Error::failed(format!(

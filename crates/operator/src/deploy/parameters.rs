@@ -47,12 +47,8 @@ impl Definitions {
     ///
     /// [`Error`] when it is no YAML, or has no parameters.
     pub(super) fn read(template: &str) -> Result<Self> {
-        let documents = Yaml::load_from_str(template)
-            .map_err(|error| Error::failed(format!("the template is no YAML: {error}")))?;
-        let section = documents
-            .first()
-            .and_then(|document| member(document, "Parameters"));
-        let Some(Yaml::Mapping(members)) = section else {
+        let template = document(template)?;
+        let Some(Yaml::Mapping(members)) = member(&template, "Parameters") else {
             return Err(Error::failed(
                 "the template has no parameters: is it one of this receiver?",
             ));
@@ -224,6 +220,21 @@ impl Definition {
         }
         None
     }
+}
+
+/// Reads the YAML of a template.
+///
+/// # Errors
+///
+/// [`Error`] when it is none.
+pub(super) fn document(template: &str) -> Result<Yaml<'_>> {
+    let documents = Yaml::load_from_str(template).map_err(|error| {
+        Error::failed(format!(
+            "the template is no YAML: {error}; use the release as it was published, or deploy one that is whole"
+        ))
+    })?;
+    // What has no document has no member either.
+    Ok(documents.into_iter().next().unwrap_or(Yaml::BadValue))
 }
 
 pub(super) fn member<'y, 'i>(node: &'y Yaml<'i>, name: &str) -> Option<&'y Yaml<'i>> {

@@ -85,7 +85,8 @@ fn holder(unpacked: &Path) -> Result<PathBuf> {
     let mut holders = folders.filter(|folder| folder.join(RELEASE_FILE).exists());
     holders.next().ok_or_else(|| {
         Error::failed(format!(
-            "the archive holds no release: {RELEASE_FILE} is not in it"
+            "the archive holds no release: {RELEASE_FILE} is not in it; name the archive that was published, \
+             upvest-webhooks-VERSION.tar.gz, and not that of the sources"
         ))
     })
 }

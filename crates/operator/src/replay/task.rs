@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::counts::Failures;
 use super::page::Position;
 use super::selection::Selection;
+use crate::audit::find;
 use crate::error::{Error, Result};
 use crate::repair::Audit;
 
@@ -71,9 +72,7 @@ impl Task {
     ///
     /// [`Error`] when there is no such replay, it ended, or its record cannot be read.
     pub(crate) async fn interrupted(audit: &Audit, id: Uuid) -> Result<Self> {
-        let operation = audit.log().operation(id).await?;
-        let operation =
-            operation.ok_or_else(|| Error::not_found(format!("no operation {id} in the audit table")))?;
+        let operation = find(audit.log(), id).await?;
         if operation.command != COMMAND {
             return Err(Error::failed(format!(
                 "operation {id} is no replay, but `{}`",

@@ -42,7 +42,12 @@ pub(super) async fn ready(stack: &Stack, clock: &Clock) -> Result<SigningKey> {
                 ))
             })?;
             let secret = stack.hmac_secrets().read(&arn).await.map_err(unread())?;
-            secret.ok_or_else(|| Error::failed(format!("the secret of key {KEY_ID}, {arn:?}, is empty")))?
+            secret.ok_or_else(|| {
+                Error::failed(format!(
+                    "the secret of key {KEY_ID}, {arn:?}, is empty: give it a value again, of 32 random bytes (aws secretsmanager \
+                     put-secret-value)"
+                ))
+            })?
         }
         None => make(stack, &table, clock).await?,
     };

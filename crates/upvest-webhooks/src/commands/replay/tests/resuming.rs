@@ -163,7 +163,10 @@ async fn only_an_interrupted_replay_can_be_gone_on_with() {
     let deployed = deployed().await;
     let id = Uuid::nil();
     let unknown = refusal(&deployed, &format!("--resume {id}")).await;
-    assert_eq!(unknown, format!("no operation {id} in the audit table"));
+    assert_eq!(
+        unknown,
+        format!("no operation {id} in the audit table: `upvest-webhooks audit list` has them")
+    );
     let audit = Audit::of(&deployed.stack, Clock::system()).await.unwrap();
     let other = audit.begin("dlq redrive", "test", json!({})).await.unwrap().id;
     let refused = refusal(&deployed, &format!("--resume {other}")).await;

@@ -44,7 +44,19 @@ impl EntityKey {
     ///
     /// [`EntityKeyError`] when the object lacks a field of the key, or a part has no id.
     pub(crate) fn of(event_type: &str, object: &Object<'_>) -> Result<Self, EntityKeyError> {
-        let category = category::of(event_type);
+        Self::of_row(category::of(event_type), event_type, object)
+    }
+
+    /// Derives the key that the event had for as long as the table of categories did not name its category.
+    ///
+    /// # Errors
+    ///
+    /// [`EntityKeyError`] when the object has no usable `id`.
+    pub(crate) fn of_unrecognised(event_type: &str, object: &Object<'_>) -> Result<Self, EntityKeyError> {
+        Self::of_row(&category::UNRECOGNISED, event_type, object)
+    }
+
+    fn of_row(category: &Category, event_type: &str, object: &Object<'_>) -> Result<Self, EntityKeyError> {
         // Nobody could fold a part that does not say which it is, so it has no key and goes to quarantine,
         // not to a processor.
         part_id(category, object)?;
@@ -252,6 +264,24 @@ mod tests {
         for id in ["1.0", "1e20", "\"\\ud800\""] {
             assert_eq!(of(id), Err(EntityKeyError::Unusable("id")), "{id}");
         }
+    }
+
+    #[test]
+    fn an_event_whose_category_was_not_known_was_keyed_by_the_same_rules() {
+        let of = |id: &str| {
+            let json =
+                format!(r#"{{"id":"e1","type":"EXECUTION.FILLED","object":{{"id":{id},"order_id":"o1"}}}}"#);
+            let key = Event::parse(&json).unwrap().unrecognised_entity_key();
+            key.map(|key| key.to_string())
+        };
+        assert_eq!(of("\"x1\"").unwrap(), "EXECUTION#x1");
+        assert_eq!(of("7").unwrap(), "EXECUTION#7");
+        for id in ["\"\"", "\"a#b\"", "\"a b\"", "1.0", "1e20"] {
+            assert_eq!(of(id), Err(EntityKeyError::Unusable("id")), "{id}");
+        }
+        assert_eq!(of("null"), Err(EntityKeyError::Missing("id")));
+        let long = format!("\"{}\"", "x".repeat(MAX_FIELD_LENGTH + 1));
+        assert_eq!(of(&long), Err(EntityKeyError::Unusable("id")));
     }
 
     #[test]

@@ -228,6 +228,15 @@ impl<'a> Event<'a> {
         EntityKey::of(&self.event_type, &self.fields)
     }
 
+    /// Derives the key that the event had, and has in the log, if it came before its category was known.
+    ///
+    /// # Errors
+    ///
+    /// [`EntityKeyError`] when the object has no `id` that a key could be made of.
+    pub fn unrecognised_entity_key(&self) -> Result<EntityKey, EntityKeyError> {
+        EntityKey::of_unrecognised(&self.event_type, &self.fields)
+    }
+
     /// Returns the event's `object` as it was sent: numbers and spaces are those of Upvest.
     #[must_use]
     pub fn object(&self) -> &'a RawValue {

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use pipeline::stores::archive::Found;
 use pipeline::stores::events::{LOAD_BATCH, LoggedEvent, attributes, conflict_key};
-use serde_json::value::RawValue;
 use upvest::delivery::events_of;
 use upvest::synthetic::Scope;
 use upvest::{Event, Occurred};
@@ -141,20 +140,7 @@ impl Delivered<'_> {
         let Some(entity) = &logged.aggregate else {
             return self.event.entity_key().is_err() || logged.event_id != self.event.id();
         };
-        let is_its_own = self.event.entity_key().is_ok_and(|own| own == *entity);
-        is_its_own || Some(entity.as_str()) == self.unrecognised_entity().as_deref()
-    }
-
-    /// Names the entity of the event as long as its category is not known.
-    fn unrecognised_entity(&self) -> Option<String> {
-        #[derive(serde::Deserialize)]
-        struct Identified<'o> {
-            #[serde(borrow)]
-            id: &'o RawValue,
-        }
-        let object: Identified<'_> = serde_json::from_str(self.event.object().get()).ok()?;
-        let text = serde_json::from_str(object.id.get());
-        let id: String = text.unwrap_or_else(|_| object.id.get().to_owned());
-        Some(format!("{}#{id}", self.event.category_name()))
+        let keys = [self.event.entity_key(), self.event.unrecognised_entity_key()];
+        keys.into_iter().flatten().any(|key| key == *entity)
     }
 }

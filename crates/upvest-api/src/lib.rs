@@ -76,6 +76,6 @@ pub use resources::{Fetched, List, Listing, Pages, Parent, RESOURCES, Resource, 
 pub use scope::Scope;
 pub use webhook::{
     Delay, InvalidWebhookError, NewWebhook, PackageSize, ReportedConfig, Webhook, WebhookChange,
-    WebhookConfig,
+    WebhookConfig, categories_of,
 };
 pub use webhooks::{Deletion, EndpointAnswer, TestOutcome};

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize, Serializer};
 use uuid::Uuid;
 
 pub use self::limits::{Delay, PackageSize};
-pub use self::rules::InvalidWebhookError;
 use self::rules::{ALL, check_categories, check_names, check_title, check_url};
+pub use self::rules::{InvalidWebhookError, categories_of};
 use crate::id::ResourceId;
 
 /// Describes a subscription as Upvest reports it. Members that are not known are ignored, categories are not checked.

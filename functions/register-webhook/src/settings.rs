@@ -7,7 +7,7 @@ use aws_config::SdkConfig;
 use pipeline::runtime::clock::Clock;
 use pipeline::runtime::config::{ConfigError, Lookup};
 use pipeline::upvest_access::UpvestAccess;
-use upvest_api::{Delay, NewWebhook, Options, PackageSize, Url, WebhookConfig};
+use upvest_api::{NewWebhook, Options, Url, WebhookConfig, categories_of};
 
 const DELAY: &str = "WEBHOOK_DELAY";
 const MAX_PACKAGE_SIZE: &str = "WEBHOOK_MAX_PACKAGE_SIZE";
@@ -65,19 +65,14 @@ fn batching(lookup: &Lookup<'_>) -> Result<Option<WebhookConfig>, ConfigError> {
     let (Some(delay), Some(size)) = (lookup.optional(DELAY), lookup.optional(MAX_PACKAGE_SIZE)) else {
         return Ok(None);
     };
-    let seconds = delay.strip_suffix('s').unwrap_or(&delay).parse();
-    let seconds = seconds.map_err(invalid(DELAY))?;
-    let bytes = size.parse().map_err(invalid(MAX_PACKAGE_SIZE))?;
     Ok(Some(WebhookConfig {
-        delay: Delay::from_seconds(seconds).map_err(invalid(DELAY))?,
-        max_package_size: PackageSize::from_bytes(bytes).map_err(invalid(MAX_PACKAGE_SIZE))?,
+        delay: delay.parse().map_err(invalid(DELAY))?,
+        max_package_size: size.parse().map_err(invalid(MAX_PACKAGE_SIZE))?,
     }))
 }
 
 fn list(lookup: &Lookup<'_>, name: &'static str) -> Vec<String> {
-    let text = lookup.optional(name).unwrap_or_default();
-    let names = text.split(',').map(str::trim).filter(|name| !name.is_empty());
-    names.map(str::to_owned).collect()
+    categories_of(&lookup.optional(name).unwrap_or_default())
 }
 
 fn invalid<E: Display>(name: &'static str) -> impl FnOnce(E) -> ConfigError {
@@ -121,6 +116,7 @@ mod tests {
             ("WEBHOOK_URL", "tenant"),
             (DELAY, "31s"),
             (DELAY, "1m"),
+            (DELAY, "5"),
             (MAX_PACKAGE_SIZE, "1 MiB"),
         ] {
             let error = read(name, value).unwrap_err().to_string();

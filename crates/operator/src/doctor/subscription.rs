@@ -1,7 +1,10 @@
 //! The subscription at Upvest, and the API client that looks after it.
 
+use std::fmt::Display;
+use std::str::FromStr;
+
 use futures_util::future::join_all;
-use upvest_api::{Client, Delay, NewWebhook, PackageSize, Scope, Webhook, WebhookChange, WebhookConfig};
+use upvest_api::{Client, NewWebhook, Scope, Webhook, WebhookChange, WebhookConfig, categories_of};
 
 use super::check::{CheckError, Checked};
 use super::deployment::Parameters;
@@ -109,8 +112,12 @@ fn missing(stack: &Stack, all: &[Webhook], url: &str) -> Finding {
 
 /// Compares a subscription with the stack's parameters.
 fn settings(webhook: &Webhook, parameters: &Parameters) -> Finding {
-    let Some(wanted) = wanted(webhook, parameters) else {
+    if parameters.is_empty() {
         return Finding::skipped(SETTINGS, "the stack's parameters are not known");
+    }
+    let wanted = match wanted(webhook, parameters) {
+        Ok(wanted) => wanted,
+        Err(why) => return Finding::skipped(SETTINGS, why),
     };
     let change = WebhookChange::between(webhook, &wanted);
     let differences = change.map(|change| differences(webhook, change));
@@ -162,22 +169,24 @@ fn repeated(flag: &str, values: &[String]) -> String {
     flags.join(" ")
 }
 
-/// Describes the subscription that the stack's parameters ask for.
-fn wanted(webhook: &Webhook, parameters: &Parameters) -> Option<NewWebhook> {
-    let value = |name: &str| parameters.get(name).map(String::as_str);
-    let list = |name: &str| {
-        let names = value(name).unwrap_or_default().split(',');
-        let names = names.map(str::trim).filter(|name| !name.is_empty());
-        names.map(str::to_owned).collect::<Vec<_>>()
-    };
-    let mut wanted = NewWebhook::new(value("WebhookTitle")?, webhook.url.parse().ok()?);
-    wanted.categories = list("WebhookCategories");
-    wanted.excluded_categories = list("ExcludedWebhookCategories");
-    let seconds = value("WebhookDelay")?.strip_suffix('s')?.parse().ok()?;
-    let bytes = value("WebhookMaxPackageSize")?.parse().ok()?;
+/// Describes the subscription that the stack's parameters ask for; names what of them cannot be read.
+fn wanted(webhook: &Webhook, parameters: &Parameters) -> Result<NewWebhook, String> {
+    let url = webhook.url.parse();
+    let url = url.map_err(|error| format!("the URL {} is none: {error}", webhook.url))?;
+    let list = |name: &str| parameters.get(name).map(|names| categories_of(names));
+    let mut wanted = NewWebhook::new(read::<String>(parameters, "WebhookTitle")?, url);
+    wanted.categories = list("WebhookCategories").unwrap_or_default();
+    wanted.excluded_categories = list("ExcludedWebhookCategories").unwrap_or_default();
     wanted.config = Some(WebhookConfig {
-        delay: Delay::from_seconds(seconds).ok()?,
-        max_package_size: PackageSize::from_bytes(bytes).ok()?,
+        delay: read(parameters, "WebhookDelay")?,
+        max_package_size: read(parameters, "WebhookMaxPackageSize")?,
     });
-    Some(wanted)
+    Ok(wanted)
+}
+
+fn read<V: FromStr<Err: Display>>(parameters: &Parameters, name: &str) -> Result<V, String> {
+    let value = parameters.get(name);
+    let value = value.ok_or_else(|| format!("the stack has no parameter {name}"))?;
+    let value = value.parse::<V>();
+    value.map_err(|error| format!("the stack's parameter {name} cannot be read: {error}"))
 }

@@ -90,7 +90,7 @@ impl WebhookUpdate {
             return Ok(None);
         }
         let (id, reported) = (&existing.id, &existing.config);
-        let old_delay = || {
+        let old_delay = |_| {
             Error::usage(format!(
                 "subscription {id} waits {:?}, which Upvest does not take any longer: use --delay too",
                 reported.delay
@@ -103,12 +103,11 @@ impl WebhookUpdate {
                 reported.max_package_size
             ))
         };
-        let reported_delay = || {
-            let seconds = reported.delay.strip_suffix('s')?.parse().ok()?;
-            Delay::from_seconds(seconds).ok()
-        };
         Ok(Some(WebhookConfig {
-            delay: self.delay.or_else(reported_delay).ok_or_else(old_delay)?,
+            delay: match self.delay {
+                Some(delay) => delay,
+                None => reported.delay.parse().map_err(old_delay)?,
+            },
             max_package_size: match self.max_package_size {
                 Some(size) => size,
                 None => PackageSize::from_bytes(reported.max_package_size).map_err(old_size)?,

@@ -1,6 +1,7 @@
 //! Holds how deliveries are batched, by delay and by size, each within the limits of Upvest.
 
 use std::fmt;
+use std::str::FromStr;
 
 use serde::{Serialize, Serializer};
 
@@ -55,6 +56,25 @@ impl PackageSize {
     }
 }
 
+/// Reads a delay as Upvest, the stack's parameters and the command line write it: `5s`.
+impl FromStr for Delay {
+    type Err = InvalidWebhookError;
+
+    fn from_str(text: &str) -> Result<Self, InvalidWebhookError> {
+        let seconds = text.strip_suffix('s').and_then(|seconds| seconds.parse().ok());
+        Self::from_seconds(seconds.ok_or(InvalidWebhookError::NoDelay)?)
+    }
+}
+
+/// Reads a size as the stack's parameters and the command line write it: a number of bytes, without a unit.
+impl FromStr for PackageSize {
+    type Err = InvalidWebhookError;
+
+    fn from_str(text: &str) -> Result<Self, InvalidWebhookError> {
+        Self::from_bytes(text.parse().map_err(|_| InvalidWebhookError::NoPackageSize)?)
+    }
+}
+
 impl fmt::Display for Delay {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}s", self.0)
@@ -64,5 +84,36 @@ impl fmt::Display for Delay {
 impl Serialize for Delay {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_delay_is_read_with_its_unit_alone_and_within_the_limits() {
+        assert_eq!("5s".parse::<Delay>().unwrap().seconds(), 5);
+        for no_delay in ["", "s", "5", "1m", "5ss", "-1s", " 5s", "1.5s"] {
+            let refused = no_delay.parse::<Delay>();
+            assert_eq!(refused, Err(InvalidWebhookError::NoDelay), "{no_delay}");
+        }
+        for seconds in [0, 31, u64::MAX] {
+            let refused = format!("{seconds}s").parse::<Delay>();
+            assert_eq!(refused, Err(InvalidWebhookError::Delay { seconds }));
+        }
+    }
+
+    #[test]
+    fn a_package_size_is_read_as_a_number_of_bytes_within_the_limits() {
+        assert_eq!("262144".parse::<PackageSize>().unwrap().bytes(), 262_144);
+        for no_size in ["", "1 MiB", "256k", "-100"] {
+            let refused = no_size.parse::<PackageSize>();
+            assert_eq!(refused, Err(InvalidWebhookError::NoPackageSize), "{no_size}");
+        }
+        for bytes in [99, 1_048_577] {
+            let refused = bytes.to_string().parse::<PackageSize>();
+            assert_eq!(refused, Err(InvalidWebhookError::PackageSize { bytes }));
+        }
     }
 }

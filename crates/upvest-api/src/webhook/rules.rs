@@ -47,12 +47,18 @@ pub enum InvalidWebhookError {
         /// Gives the delay that was asked for, in seconds.
         seconds: u64,
     },
+    /// The delay is no number of seconds with its unit.
+    #[error("expected seconds, such as 5s")]
+    NoDelay,
     /// The package size is out of range.
     #[error("a package size of {bytes} bytes is not 100 to 1048576")]
     PackageSize {
         /// Gives the size that was asked for, in bytes.
         bytes: u64,
     },
+    /// The package size is no number.
+    #[error("expected a number of bytes")]
+    NoPackageSize,
     /// The list of categories is empty, so that no event would be received.
     #[error("there are no categories; \"ALL\" receives every one")]
     NoCategories,
@@ -68,6 +74,13 @@ pub enum InvalidWebhookError {
     /// The change leaves everything as it is; Upvest would refuse it.
     #[error("the change is empty")]
     EmptyChange,
+}
+
+/// Reads the categories of a text that separates them by commas, as a stack's parameters do; none of an empty one.
+#[must_use]
+pub fn categories_of(text: &str) -> Vec<String> {
+    let names = text.split(',').map(str::trim).filter(|name| !name.is_empty());
+    names.map(str::to_owned).collect()
 }
 
 /// Refuses titles that Upvest does not take.

@@ -25,13 +25,12 @@ pub(super) struct CreateArgs {
     #[arg(long = "exclude", value_name = "CATEGORY", help_heading = "Subscription")]
     excluded: Vec<String>,
     /// How long an event may wait for others to share its delivery, 1s to 30s
-    #[arg(long, value_parser = delay, default_value = "1s", help_heading = "Subscription")]
+    #[arg(long, default_value = "1s", help_heading = "Subscription")]
     delay: Delay,
     /// Size of a delivery in bytes at which it does not wait for more events
     #[arg(
         long,
         value_name = "BYTES",
-        value_parser = package_size,
         // As the template's `WebhookMaxPackageSize` has it.
         default_value = "262144",
         help_heading = "Subscription"
@@ -71,25 +70,14 @@ pub(super) struct UpdateArgs {
     #[arg(long, conflicts_with = "excluded", help_heading = "Subscription")]
     exclude_nothing: bool,
     /// How long an event may wait for others to share its delivery, 1s to 30s
-    #[arg(long, value_parser = delay, help_heading = "Subscription")]
+    #[arg(long, help_heading = "Subscription")]
     delay: Option<Delay>,
     /// Size of a delivery in bytes at which it does not wait for more events
-    #[arg(long, value_name = "BYTES", value_parser = package_size, help_heading = "Subscription")]
+    #[arg(long, value_name = "BYTES", help_heading = "Subscription")]
     max_package_size: Option<PackageSize>,
     /// Show the request and the difference, and change nothing
     #[arg(long, help_heading = "Options")]
     pub(super) dry_run: bool,
-}
-
-fn delay(text: &str) -> Result<Delay, String> {
-    let seconds = text.strip_suffix('s').and_then(|seconds| seconds.parse().ok());
-    let seconds = seconds.ok_or("expected seconds, such as 5s")?;
-    Delay::from_seconds(seconds).map_err(|error| error.to_string())
-}
-
-fn package_size(text: &str) -> Result<PackageSize, String> {
-    let bytes = text.parse().map_err(|_| "expected a number of bytes")?;
-    PackageSize::from_bytes(bytes).map_err(|error| error.to_string())
 }
 
 impl CreateArgs {

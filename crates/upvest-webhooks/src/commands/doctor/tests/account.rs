@@ -40,6 +40,31 @@ async fn a_subscription_that_does_not_deliver_here_is_found() {
 }
 
 #[tokio::test]
+async fn a_parameter_that_cannot_be_read_is_named() {
+    let site = Site::healthy().await;
+    for (value, why) in [
+        (
+            Some("5"),
+            "parameter WebhookDelay cannot be read: expected seconds",
+        ),
+        (None, "the stack has no parameter WebhookDelay"),
+    ] {
+        site.world.receiver.aws.edit_account(|account| {
+            account.stack_parameters.remove("WebhookDelay");
+            let value = value.map(|value| ("WebhookDelay".to_owned(), value.to_owned()));
+            account.stack_parameters.extend(value);
+        });
+        let checked = site.check("").await;
+        let skipped = checked.of("skipped");
+        let settings = skipped
+            .iter()
+            .find(|(check, ..)| check == "subscription settings");
+        let (_, found, _) = settings.expect("the settings cannot be compared");
+        assert!(found.contains(why), "{found:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_subscription_of_the_stack_to_another_url_is_led_back() {
     let mut site = Site::healthy().await;
     site.unsubscribe();

@@ -32,8 +32,8 @@ pub async fn entity(stack: &Stack, typed: &str) -> Result<EntityKey> {
     let entities = stack.entities()?;
     let (entity_type, id) = match typed.contains('#') {
         true => {
-            let key = EntityKey::from_stored(entity_key(typed)?);
-            let id = key.as_str()[key.entity_type().len() + 1..].to_owned();
+            let key = entity_key(typed)?;
+            let id = key.id().to_owned();
             // One whose state is gone may have events: whoever asked for it by its whole key tells.
             if id.len() >= WHOLE || entities.item(&key).await?.is_some() {
                 return Ok(key);
@@ -52,7 +52,7 @@ pub async fn entity(stack: &Stack, typed: &str) -> Result<EntityKey> {
     }
     match (found.len(), typed.contains('#')) {
         // It may have events, and its processor not have seen them yet.
-        (0, true) => Ok(EntityKey::from_stored(entity_key(typed)?)),
+        (0, true) => entity_key(typed),
         (0, false) => Err(Error::not_found(format!(
             "no entity has the id {typed}, or one that begins so among those looked at: `upvest-webhooks entities list`"
         ))),
@@ -95,7 +95,7 @@ async fn of_any_type(entities: &Entities, id: &str) -> Result<BTreeSet<EntityKey
     let types: BTreeSet<&str> = CATEGORIES.iter().map(|row| row.entity).collect();
     let keys: Vec<EntityKey> = types
         .into_iter()
-        .map(|entity_type| EntityKey::from_stored(format!("{entity_type}#{id}")))
+        .map(|entity_type| EntityKey::new(entity_type, id))
         .collect();
     let there = entities.load_many(&keys.iter().collect()).await?;
     Ok(there.into_keys().collect())
@@ -110,8 +110,7 @@ async fn beginning_with(
     for _ in 0..MOST_PAGES {
         let (keys, next) = entities.keys(after).await?;
         found.extend(keys.into_iter().filter(|key| {
-            let (own_type, id) = key.as_str().split_once('#').unwrap_or((key.as_str(), ""));
-            entity_type.is_none_or(|wanted| wanted == own_type) && id.starts_with(beginning)
+            entity_type.is_none_or(|wanted| wanted == key.entity_type()) && key.id().starts_with(beginning)
         }));
         after = next;
         if after.is_none() {

@@ -5,6 +5,7 @@
 
 use std::fmt::Display;
 
+use upvest::EntityKey;
 use upvest::category::CATEGORIES;
 use upvest::delivery::{DeliveryError, NO_ENTITY_KEY};
 use upvest::event::EventError;
@@ -111,10 +112,10 @@ pub fn warn_of_unknown_types<'n>(names: impl IntoIterator<Item = &'n String>, re
     }
 }
 
-/// Tells the operator of entities, written `TYPE#ID`, whose type this version does not know, and what it may have been.
-pub fn warn_of_unknown_entities<'n>(keys: impl IntoIterator<Item = &'n String>, reporter: Reporter<'_>) {
+/// Tells the operator of entities whose type this version does not know, and what it may have been.
+pub fn warn_of_unknown_entities<'n>(keys: impl IntoIterator<Item = &'n EntityKey>, reporter: Reporter<'_>) {
     let known = || CATEGORIES.iter().map(|row| row.entity);
-    let types = keys.into_iter().filter_map(|key| Some(key.split_once('#')?.0));
+    let types = keys.into_iter().map(EntityKey::entity_type);
     for name in types.filter(|name| !known().any(|known| known == *name)) {
         let meant = meant(name, known());
         reporter.note(&format!("no entity type {name} is known to this version{meant}"));
@@ -131,17 +132,17 @@ fn meant<'n>(name: &str, known: impl IntoIterator<Item = &'n str>) -> String {
 /// # Errors
 ///
 /// [`Error`] of the kind usage where it is none.
-pub fn entity_key(typed: &str) -> Result<String> {
-    let Some((entity_type, id)) = typed.split_once('#').filter(|(_, id)| !id.is_empty()) else {
+pub fn entity_key(typed: &str) -> Result<EntityKey> {
+    let key = EntityKey::from_stored(typed.to_owned());
+    if key.id().is_empty() {
         return Err(Error::usage(format!(
             "{typed:?} is no entity: they are written TYPE#ID, like ORDER#9fc8c651-1a1d-47c4-b0c2-1f724601ecf4"
         )));
-    };
+    }
     let known = CATEGORIES
         .iter()
-        .find(|row| row.entity.eq_ignore_ascii_case(entity_type));
-    let entity_type = known.map_or(entity_type, |row| row.entity);
-    Ok(format!("{entity_type}#{id}"))
+        .find(|row| row.entity.eq_ignore_ascii_case(key.entity_type()));
+    Ok(known.map_or_else(|| key.clone(), |row| EntityKey::new(row.entity, key.id())))
 }
 
 #[cfg(test)]
@@ -174,7 +175,7 @@ mod tests {
         assert_eq!(in_upvests_case("order.filled"), "ORDER.FILLED");
         assert_eq!(in_upvests_case("Order"), "ORDER");
         assert_eq!(in_upvests_case("SPACESHIP.Launched"), "SPACESHIP.Launched");
-        assert_eq!(entity_key("order#O1").unwrap(), "ORDER#O1");
+        assert_eq!(entity_key("order#O1").unwrap().as_str(), "ORDER#O1");
         for wrong in ["o1", "ORDER#", ""] {
             assert!(entity_key(wrong).is_err(), "{wrong}");
         }
@@ -189,7 +190,7 @@ mod tests {
         };
         let names = ["ORDER.FILED", "ORDER.FILLED", "ORDER"].map(str::to_owned);
         warn_of_unknown_types(&names, Reporter::new(&take));
-        let keys = ["ORDERS#9fc8", "ORDER#9fc8"].map(str::to_owned);
+        let keys = ["ORDERS", "ORDER"].map(|entity_type| EntityKey::new(entity_type, "9fc8"));
         warn_of_unknown_entities(&keys, Reporter::new(&take));
         let told = told.into_inner();
         assert_eq!(told.len(), 2, "{told:?}");

@@ -19,7 +19,7 @@ const MAX_FIELD_LENGTH: usize = 256;
 /// let execution = r#"{"id":"e1","created_at":"2026-11-28T12:00:00Z","type":"ORDER.FILLED","object":{"id":"o1"}}"#;
 /// let key = Event::parse(execution)?.entity_key()?;
 /// assert_eq!(key.as_str(), "ORDER#o1");
-/// assert_eq!(key.entity_type(), "ORDER");
+/// assert_eq!((key.entity_type(), key.id()), ("ORDER", "o1"));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -71,7 +71,7 @@ impl EntityKey {
     /// Builds the key of the entity of this type that a field of another entity's object names; `None` where it names
     /// none.
     pub(crate) fn of_reference(entity: &str, id: &RawValue) -> Option<Self> {
-        Some(Self(format!("{entity}#{}", usable(id, "")?.ok()?)))
+        Some(Self::new(entity, &usable(id, "")?.ok()?))
     }
 
     /// Tells whether a text can be a field of a key: 1 to 256 printable ASCII characters, none of them `#`.
@@ -80,7 +80,13 @@ impl EntityKey {
             && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#')
     }
 
-    /// Takes a key as an operator or a table gives it.
+    /// Makes the key of the entity of this type that has this id.
+    #[must_use]
+    pub fn new(entity_type: &str, id: &str) -> Self {
+        Self(format!("{entity_type}#{id}"))
+    }
+
+    /// Takes a key as a table or a queue gives it.
     #[must_use]
     pub fn from_stored(key: String) -> Self {
         Self(key)
@@ -96,6 +102,13 @@ impl EntityKey {
     #[must_use]
     pub fn entity_type(&self) -> &str {
         self.0.split_once('#').map_or(&self.0, |(entity, _)| entity)
+    }
+
+    /// Returns what comes after the first `#`: the id at Upvest, or, of a key of several fields, all of them, with `#`
+    /// between. Empty for a text from a table that is no key.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        self.0.split_once('#').map_or("", |(_, id)| id)
     }
 
     /// Tells whether it is an entity that synthetic events are about.
@@ -214,6 +227,17 @@ mod tests {
             key("CASH_BALANCE.UPDATED", balance).unwrap(),
             "CASH_BALANCE#g1#EUR"
         );
+    }
+
+    #[test]
+    fn a_key_comes_apart_into_the_type_and_the_id_that_it_is_made_of() {
+        for (entity_type, id) in [("ORDER", "o1"), ("POSITION", "a1#i1")] {
+            let key = EntityKey::new(entity_type, id);
+            assert_eq!(key.as_str(), format!("{entity_type}#{id}"));
+            assert_eq!((key.entity_type(), key.id()), (entity_type, id));
+        }
+        let no_key = EntityKey::from_stored("o1".to_owned());
+        assert_eq!((no_key.entity_type(), no_key.id()), ("o1", ""));
     }
 
     #[test]

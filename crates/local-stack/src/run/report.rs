@@ -11,9 +11,7 @@ use upvest::{Domain, Event};
 use upvest_simulator::{Answer, DeliveryRecord, Fault, Subscription};
 
 use super::receiver::{Observed, event_ids};
-use cells::{
-    domain_of, domain_of_state, flags_told, id_of, last_event_type, parts, short, shown, status, table,
-};
+use cells::{domain_of, domain_of_state, flags_told, last_event_type, parts, short, shown, status, table};
 
 /// Gives the type of the event that Upvest's test of a subscription delivers.
 const TEST_EVENT: &str = "WEBHOOK.TEST";
@@ -274,7 +272,7 @@ impl Report<'_> {
     fn entities<'s>(&'s self, entity_type: &'s str) -> impl Iterator<Item = (&'s str, &'s Projection)> {
         let entities = self.observed.entities.iter();
         let of_type = entities.filter(move |(key, _)| key.entity_type() == entity_type);
-        of_type.map(|(key, state)| (id_of(key), &state.projection))
+        of_type.map(|(key, state)| (key.id(), &state.projection))
     }
 }
 

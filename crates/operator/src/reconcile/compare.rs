@@ -125,7 +125,8 @@ impl Comparison<'_> {
         let resource = Resource::of(category.name).filter(|resource| resource.has_path());
         let resource = resource
             .ok_or_else(|| refused("Upvest does not give out such an object by its id; name its domain"))?;
-        let id = resource_id(entity).ok_or_else(|| refused("entities are written TYPE#ID"))?;
+        let id = entity.id().parse::<ResourceId>();
+        let id = id.map_err(|_| refused("entities are written TYPE#ID"))?;
         self.report(category);
         if !self.unlisted(category, resource, entity).await? {
             return Err(refused("neither Upvest nor the stack has it"));
@@ -151,7 +152,7 @@ impl Comparison<'_> {
         resource: &Resource,
         entity: &EntityKey,
     ) -> Result<bool> {
-        let Some(id) = resource_id(entity) else {
+        let Ok(id) = entity.id().parse() else {
             return Ok(false);
         };
         if let Some(fetched) = self.reader.read(resource, &id).await? {
@@ -273,9 +274,4 @@ impl Comparison<'_> {
         });
         &mut reports[at]
     }
-}
-
-/// Reads the id at Upvest of an entity that is written TYPE#ID.
-fn resource_id(entity: &EntityKey) -> Option<ResourceId> {
-    entity.as_str().split_once('#')?.1.parse().ok()
 }

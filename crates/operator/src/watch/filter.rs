@@ -1,6 +1,6 @@
 //! Chooses the events that are shown: by type, category and entity.
 
-use upvest::Event;
+use upvest::{EntityKey, Event};
 
 /// Chooses events; without anything in it, all.
 #[derive(Debug, Clone, Default)]
@@ -9,9 +9,9 @@ pub struct Filter {
     pub types: Vec<String>,
     /// Selects events by their categories, like `ORDER`, in any case.
     pub categories: Vec<String>,
-    /// Selects events by their entities, written `TYPE#ID` as the log has them; the beginning of the id is
+    /// Selects events by their entities; the beginning of the id is
     /// enough.
-    pub entities: Vec<String>,
+    pub entities: Vec<EntityKey>,
 }
 
 impl Filter {
@@ -45,7 +45,7 @@ mod tests {
         let event = r#"{"id":"e1","type":"ORDER.NEW","object":{"id":"9fc8c651"}}"#;
         let event = Event::parse(event).unwrap();
         let passes = |entity: &str| {
-            let entities = vec![entity.to_owned()];
+            let entities = vec![EntityKey::from_stored(entity.to_owned())];
             let filter = Filter {
                 entities,
                 ..Filter::default()

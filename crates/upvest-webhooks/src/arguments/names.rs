@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 
 use operator::names;
-use upvest::Domain;
+use upvest::{Domain, EntityKey};
 
 /// Reads an event type or a category in whatever case. Unknown ones stay as they are: Upvest adds some every week.
 ///
@@ -30,6 +30,6 @@ pub(crate) fn domain(text: &str) -> Result<Domain, String> {
 /// # Errors
 ///
 /// [`operator::Error`] where the text is no such key.
-pub(crate) fn entity(text: &str) -> operator::Result<String> {
+pub(crate) fn entity(text: &str) -> operator::Result<EntityKey> {
     names::entity_key(text)
 }

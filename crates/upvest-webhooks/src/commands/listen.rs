@@ -19,6 +19,7 @@ use operator::{Result, Stack};
 use pipeline::runtime::clock::Clock;
 use pipeline::stores::archive::Section;
 use tokio::sync::mpsc;
+use upvest::EntityKey;
 
 use self::console::{Console, Key};
 use self::forwarder::Forwarder;
@@ -76,7 +77,7 @@ pub(crate) struct Arguments {
     categories: Vec<String>,
     /// Forward events of this entity, written TYPE#ID, of which the beginning is enough; repeat it for more
     #[arg(long = "entity", value_name = "ENTITY", value_parser = entity, help_heading = "What to forward")]
-    entities: Vec<String>,
+    entities: Vec<EntityKey>,
     /// Begin with what was received this long ago, like 10m
     #[arg(long, value_name = "TIME", value_parser = length_of_time, help_heading = "What to forward")]
     since: Option<Duration>,

@@ -56,7 +56,7 @@ pub(crate) struct Arguments {
     domains: Vec<Domain>,
     /// Compare this entity alone, written TYPE#ID; may be given several times
     #[arg(long = "entity", value_name = "ENTITY", value_parser = entity)]
-    entities: Vec<String>,
+    entities: Vec<EntityKey>,
     /// Leave alone what changed at Upvest in the last so many minutes: its events may be on their way
     ///
     /// Positions, cash balances and returns say no time: they are left alone when the stack had an event of them so lately.
@@ -102,7 +102,7 @@ impl Arguments {
         let client = self.upvest.client(stacks).await?;
         let scope = Scope {
             domains: self.domains,
-            entities: self.entities.into_iter().map(EntityKey::from_stored).collect(),
+            entities: self.entities,
             grace: SignedDuration::from_mins(self.grace.into()),
         };
         let Some(key) = key else {

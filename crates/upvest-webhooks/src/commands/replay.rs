@@ -9,7 +9,7 @@ use operator::Result;
 use operator::names::warn_of_unknown_types;
 use operator::replay::{Filter, Outcome, Replay, ReplayReport, Request, Selection, replay};
 use operator::times::{When, period};
-use upvest::Domain;
+use upvest::{Domain, EntityKey};
 use uuid::Uuid;
 
 use crate::arguments::{RepairArgs, Site, candidates, domain, entity, event_type, ids};
@@ -90,7 +90,7 @@ struct What {
         value_parser = entity,
         conflicts_with_all = ["event_type", "category", "domain", "since", "until"]
     )]
-    entity: Vec<String>,
+    entity: Vec<EntityKey>,
     /// All events of these types, like ORDER.FILLED
     #[arg(long = "type", value_name = "TYPE", num_args = 1.., add = candidates::event_types(), value_parser = event_type, conflicts_with_all = ["category", "domain"])]
     event_type: Vec<String>,
@@ -140,7 +140,8 @@ impl What {
             return Ok(Selection::Events(self.event.clone()));
         }
         if !self.entity.is_empty() {
-            return Ok(Selection::Entities(self.entity.clone()));
+            let entities = self.entity.iter().map(ToString::to_string);
+            return Ok(Selection::Entities(entities.collect()));
         }
         let domains: Vec<String> = self.domain.iter().map(ToString::to_string).collect();
         let filter = match (&*self.event_type, &*self.category, &*domains) {

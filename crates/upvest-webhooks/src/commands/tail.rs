@@ -15,6 +15,7 @@ use operator::{Error, Reporter, Result, Stack};
 use pipeline::runtime::clock::Clock;
 use pipeline::stores::archive::Section;
 use tokio::sync::mpsc;
+use upvest::EntityKey;
 
 use self::lines::Form;
 use crate::arguments::{entity, event_type, length_of_time};
@@ -34,7 +35,7 @@ pub(crate) struct Arguments {
     categories: Vec<String>,
     /// Show events of this entity, written TYPE#ID, of which the beginning is enough; repeat it for more
     #[arg(long = "entity", value_name = "ENTITY", value_parser = entity, help_heading = "What to show")]
-    entities: Vec<String>,
+    entities: Vec<EntityKey>,
     /// Show only what is in quarantine
     #[arg(long, help_heading = "What to show")]
     quarantine_only: bool,

@@ -3,13 +3,9 @@
 use comfy_table::{LineStyle, Table, TableStyle};
 use upvest::batch::Stored;
 use upvest::projection::{Derived, Projection};
-use upvest::{Domain, EntityKey, Event};
+use upvest::{Domain, Event};
 
 use crate::run::receiver::Change;
-
-pub(super) fn id_of(key: &EntityKey) -> &str {
-    key.as_str().split_once('#').map_or("", |(_, id)| id)
-}
 
 /// Names the domain of an entity by its newest event; `None` for one without events, which there is none of.
 pub(super) fn domain_of_state(state: &Stored) -> Option<Domain> {

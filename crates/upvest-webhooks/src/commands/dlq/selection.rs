@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use clap::Args;
 use operator::Queue;
 use operator::dlq::{Filter, Selection};
+use upvest::EntityKey;
 
 use crate::arguments::{RepairArgs, candidates, entity, event_type};
 use crate::output::joined;
@@ -25,7 +26,7 @@ pub(crate) struct FilterArgs {
     because: Option<String>,
     /// Only events of this entity, written TYPE#ID
     #[arg(long, value_parser = entity)]
-    entity: Option<String>,
+    entity: Option<EntityKey>,
     /// Only events of this type (ORDER.FILLED) or category (ORDER)
     #[arg(long = "type", value_name = "TYPE", add = candidates::event_types(), value_parser = event_type)]
     pub(super) event_type: Option<String>,
@@ -58,7 +59,7 @@ pub(super) fn selection(queues: QueueArgs, ids: Vec<String>, filter: FilterArgs)
         ids,
         filter: Filter {
             because: filter.because,
-            entity: filter.entity,
+            entity: filter.entity.map(|entity| entity.to_string()),
             event_type: filter.event_type,
         },
     }

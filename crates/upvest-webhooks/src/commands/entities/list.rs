@@ -51,7 +51,7 @@ pub(crate) struct ListArgs {
     limit: u16,
     /// Go on after this entity, as the last page said
     #[arg(long = "page", value_name = "ENTITY", value_parser = entity)]
-    page: Option<String>,
+    page: Option<EntityKey>,
 }
 
 impl ListArgs {
@@ -70,7 +70,7 @@ impl ListArgs {
             status: self.status,
             last_event,
             limit: self.limit.into(),
-            after: self.page.map(EntityKey::from_stored),
+            after: self.page,
         };
         let listed = list(site.stack, &query, now).await?;
         if let Some(user) = query

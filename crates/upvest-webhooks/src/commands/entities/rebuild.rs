@@ -28,7 +28,7 @@ Exit status: 0 when everything that was found is rebuilt, 1 when something is no
 pub(crate) struct RebuildArgs {
     /// Keys of the entities to rebuild, written TYPE#ID
     #[arg(value_name = "ENTITY", value_parser = entity)]
-    entities: Vec<String>,
+    entities: Vec<EntityKey>,
     /// All entities of these domains that have events in the log
     #[arg(long, value_name = "DOMAIN", num_args = 1.., add = candidates::domains(), value_parser = domain)]
     domain: Vec<Domain>,
@@ -41,7 +41,7 @@ impl RebuildArgs {
     pub(super) async fn run(self, site: Site<'_>) -> Result<RebuildReport> {
         self.repair.must_be_answerable()?;
         let which = match self.domain.is_empty() {
-            true => Which::Entities(self.entities.into_iter().map(EntityKey::from_stored).collect()),
+            true => Which::Entities(self.entities),
             false => Which::Domains(self.domain),
         };
         let repair = self.repair.of(site);

@@ -35,15 +35,14 @@ pub(crate) struct VerifyArgs {
     domain: Vec<Domain>,
     /// Keys of the entities to verify, written TYPE#ID
     #[arg(long, value_name = "ENTITY", num_args = 1.., value_parser = entity)]
-    entity: Vec<String>,
+    entity: Vec<EntityKey>,
 }
 
 impl VerifyArgs {
     /// Compares entities with their events; gives those that differ.
     pub(super) async fn run(self, site: Site<'_>) -> Result<Verified> {
         if self.domain.is_empty() {
-            let entities = self.entity.into_iter().map(EntityKey::from_stored);
-            return verify_all(site.stack, entities.collect()).await;
+            return verify_all(site.stack, self.entity).await;
         }
         verify_domains(site.stack, &self.domain, site.reporter).await
     }

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use operator::listen::Post;
 use operator::watch::EntityState;
+use upvest::EntityKey;
 
 use super::super::model::Posting;
 use crate::output::harmless_line;
@@ -95,9 +96,10 @@ pub(super) fn whole_time(at: Timestamp, now: Timestamp, zone: &TimeZone) -> Stri
 /// Writes the key of an entity as far as it fits: the beginning of its id is enough for the commands.
 pub(super) fn entity_text(entity: &str, width: usize) -> String {
     let entity = harmless_line(entity);
-    let short = entity.split_once('#').map(|(entity_type, id)| {
-        let id: String = id.chars().take(BEGINNING).collect();
-        [format!("{entity_type}#{id}…"), format!("{id}…")]
+    let key = EntityKey::from_stored(entity.clone());
+    let short = (!key.id().is_empty()).then(|| {
+        let id: String = key.id().chars().take(BEGINNING).collect();
+        [format!("{}#{id}…", key.entity_type()), format!("{id}…")]
     });
     let mut texts = std::iter::once(entity.clone()).chain(short.into_iter().flatten());
     let fitting = texts.find(|text| text.chars().count() <= width);

@@ -6,12 +6,7 @@ use upvest::{Event, Occurred, Placement, Receipt};
 
 /// Computes the place of an event of a delivery.
 pub(crate) fn place_of(event: &Event<'_>, received_at: Timestamp, position: usize) -> Occurred {
-    let receipt = Receipt {
-        received_at: received_at.into(),
-        // A delivery has no more events than fit.
-        position: u16::try_from(position).unwrap_or(u16::MAX),
-    };
-    Placement::of(event, &receipt).occurred
+    Placement::of(event, &Receipt::of(received_at, position)).occurred
 }
 
 /// Tells whether two places are the same but for the rank: a later version of the table may know types of which an earlier

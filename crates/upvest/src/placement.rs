@@ -20,6 +20,18 @@ pub struct Receipt {
     pub position: u16,
 }
 
+impl Receipt {
+    /// Describes the receipt of what has `position` elements before it in its delivery.
+    #[must_use]
+    pub fn of(received_at: impl Into<Instant>, position: usize) -> Self {
+        Self {
+            received_at: received_at.into(),
+            // A delivery has no more events than fit.
+            position: u16::try_from(position).unwrap_or(u16::MAX),
+        }
+    }
+}
+
 /// Says where an event belongs in its entity's time line, and where its time comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Placement {
@@ -133,6 +145,7 @@ fn is_future(given: Instant, received_at: Instant) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::delivery::MAX_EVENTS;
 
     const RECEIVED: &str = "2026-11-28T19:00:00.25Z";
 
@@ -143,6 +156,14 @@ mod tests {
             position: 3,
         };
         Placement::of(&Event::parse(&json).unwrap(), &receipt)
+    }
+
+    #[test]
+    fn no_two_events_of_the_largest_delivery_have_the_same_position() {
+        let received_at = Instant::parse(RECEIVED).unwrap();
+        let last = Receipt::of(received_at, MAX_EVENTS - 1);
+        assert_eq!(usize::from(last.position), MAX_EVENTS - 1);
+        assert_eq!(last.received_at, received_at);
     }
 
     fn created(members: &str, object: &str) -> (String, TimeSource) {

@@ -74,13 +74,7 @@ impl<'b> DeliveredEvents<'b> {
                 events.unusable.entry(FOREIGN).or_default().push(index);
                 continue;
             }
-            let placement = Placement::of(
-                &event,
-                &Receipt {
-                    received_at: envelope.received_at.into(),
-                    position: u16::try_from(index).unwrap_or(u16::MAX),
-                },
-            );
+            let placement = Placement::of(&event, &Receipt::of(envelope.received_at, index));
             let aggregate = event.entity_key().ok();
             let entry = entry(envelope, &event, aggregate.as_ref(), &placement);
             match seen.entry(entry.event_id.clone()) {

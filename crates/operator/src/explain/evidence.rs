@@ -9,6 +9,7 @@ use pipeline::stores::keys::{KeyRow, Keys, KeysTable, earlier_id};
 use pipeline::verification::{Verdict, verify_again};
 use serde::Serialize;
 use tokio::sync::Mutex;
+use upvest::delivery::events_of;
 use upvest::signature::Verified;
 use uuid::Uuid;
 
@@ -278,13 +279,11 @@ impl Delivery {
 
     fn take_events(&mut self, envelope: &Envelope, wanted: Wanted<'_>) {
         // A proven body that is no batch is in quarantine, and no event can be of it.
-        let parts = upvest::split(&envelope.body).unwrap_or_default();
-        self.batch = Some(parts.len());
-        let events = parts.iter().enumerate();
-        let events = events.filter_map(|(position, part)| Some((position, part.event.as_ref().ok()?)));
+        self.batch = Some(upvest::split(&envelope.body).map_or(0, |elements| elements.len()));
+        let events = events_of(&envelope.body);
         let events = events.filter(|(_, event)| wanted.is_none_or(|ids| ids.contains(event.id())));
         self.events = events
-            .map(|(position, event)| Signed::of(event, place_of(event, envelope.received_at, position)))
+            .map(|(position, event)| Signed::of(&event, place_of(&event, envelope.received_at, position)))
             .collect();
     }
 }

@@ -7,6 +7,7 @@ use pipeline::stores::entities::{Entities, EntityError};
 use pipeline::stores::events::Owner;
 use serde::Serialize;
 use serde_json::value::RawValue;
+use upvest::delivery::events_of;
 use upvest::signature::VerifyError;
 use upvest::{EntityKey, Event, TimeSource};
 
@@ -108,15 +109,15 @@ impl WatchedDelivery {
         let envelope = &delivery.envelope;
         let reason = delivery.reason.as_deref();
         // Nothing is looked into unless its signature held.
-        let parts = match reason.is_some_and(|reason| VerifyError::ALL.contains(&reason)) {
-            true => Vec::new(),
-            false => upvest::split(&envelope.body).unwrap_or_default(),
-        };
+        let is_proven = !reason.is_some_and(|reason| VerifyError::ALL.contains(&reason));
+        let events = is_proven.then(|| events_of(&envelope.body));
         let places = &delivery.events;
-        let events = parts.iter().enumerate().filter_map(|(place, part)| {
-            let is_meant = places.is_empty() || places.contains(&place);
-            shown(place, part.event.as_ref().ok().filter(|_| is_meant)?)
-        });
+        let is_meant = |place: &usize| places.is_empty() || places.contains(place);
+        let events = events
+            .into_iter()
+            .flatten()
+            .filter(|(place, _)| is_meant(place))
+            .filter_map(|(place, event)| shown(place, &event));
         Self {
             received_at: envelope.received_at,
             delivery_id: key.delivery_id.to_string(),

@@ -4,12 +4,12 @@ mod members;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::IpAddr;
 
 use reqwest::Url;
 use secrecy::SecretString;
 use serde_json::error::Category;
 use upvest::signature::{KeyError, SigningKey};
+use url::Host;
 
 use crate::private_key;
 
@@ -258,16 +258,12 @@ impl fmt::Debug for Credentials {
 }
 
 /// Says whether a URL names this machine: a loopback address, or `localhost` and names under it (RFC 6761).
-pub(crate) fn is_loopback(url: &Url) -> bool {
-    url.host_str().is_some_and(|host| {
-        // A URL has an IPv6 address in brackets.
-        let address = host
-            .trim_start_matches('[')
-            .trim_end_matches(']')
-            .parse::<IpAddr>();
-        host == "localhost"
-            || host.ends_with(".localhost")
-            || address.is_ok_and(|address| address.is_loopback())
+#[must_use]
+pub fn is_loopback(url: &Url) -> bool {
+    url.host().is_some_and(|host| match host {
+        Host::Domain(name) => name == "localhost" || name.ends_with(".localhost"),
+        Host::Ipv4(address) => address.is_loopback(),
+        Host::Ipv6(address) => address.is_loopback(),
     })
 }
 
@@ -288,6 +284,25 @@ mod tests {
         let mut document = document();
         document[name] = value;
         Credentials::from_json(&document.to_string())
+    }
+
+    #[test]
+    fn this_machine_is_told_from_addresses_and_names_that_look_like_it() {
+        for (url, expected) in [
+            ("http://127.0.0.1:8080/w", true),
+            ("http://127.8.8.8/w", true),
+            ("http://[::1]:8080/w", true),
+            ("http://LOCALHOST/w", true),
+            ("http://api.localhost/w", true),
+            ("http://10.0.0.1/w", false),
+            ("http://[::2]/w", false),
+            ("http://127.0.0.1.example.com/w", false),
+            ("http://localhost.example.com/w", false),
+            ("http://notlocalhost/w", false),
+            ("data:localhost", false),
+        ] {
+            assert_eq!(is_loopback(&url.parse().unwrap()), expected, "{url}");
+        }
     }
 
     #[test]

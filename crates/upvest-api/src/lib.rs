@@ -62,7 +62,7 @@ mod webhooks;
 
 pub use client::Client;
 pub use clock::Clock;
-pub use credentials::{Credentials, CredentialsError, Environment, LIVE_URL, SANDBOX_URL};
+pub use credentials::{Credentials, CredentialsError, Environment, LIVE_URL, SANDBOX_URL, is_loopback};
 pub use download::Download;
 pub use error::{Error, Problem, RequestLine};
 pub use hint::Hint;

@@ -8,6 +8,7 @@ use pipeline::runtime::clock::Clock;
 use reqwest::{Client, Method, Url, header};
 use serde::Deserialize;
 use upvest::signature::SigningKey;
+use upvest_api::is_loopback;
 
 use super::check::Checked;
 use super::finding::Finding;
@@ -116,11 +117,11 @@ async fn post(url: &str, key: SigningKey, clock: &Clock, timeout: Duration) -> R
 async fn resolve(url: &Url) -> Option<Finding> {
     let host = url.host_str()?.to_owned();
     let port = url.port_or_known_default().unwrap_or(443);
-    if host == "localhost" || host.ends_with(".localhost") {
-        return Some(Finding::ok(DNS, "this machine"));
-    }
-    if host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok() {
+    if url.domain().is_none() {
         return Some(Finding::skipped(DNS, "the URL has an address for a host"));
+    }
+    if is_loopback(url) {
+        return Some(Finding::ok(DNS, "this machine"));
     }
     let address = (host.clone(), port);
     // The standard library looks names up on its caller's thread: all other checks would wait for it.

@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use reqwest::{Client, Url, redirect};
+use upvest_api::is_loopback;
 
 use crate::error::{Error, Result};
 
@@ -29,7 +30,7 @@ impl Target {
             url,
             text: text.to_owned(),
         };
-        if target.url.scheme() == "https" || target.is_loopback() || insecure_http {
+        if target.url.scheme() == "https" || is_loopback(&target.url) || insecure_http {
             Ok(target)
         } else {
             let url = target.url;
@@ -46,7 +47,7 @@ impl Target {
     ///
     /// [`Error`] of the kind usage for another machine.
     pub fn allow_test_key(&self) -> Result<()> {
-        if self.is_loopback() {
+        if is_loopback(&self.url) {
             Ok(())
         } else {
             Err(Error::usage(format!(
@@ -79,7 +80,7 @@ impl Target {
             .timeout(timeout)
             .user_agent(concat!("upvest-webhooks/", env!("CARGO_PKG_VERSION")));
         // A proxy of the environment does not reach this machine's ports.
-        if self.is_loopback() {
+        if is_loopback(&self.url) {
             builder = builder.no_proxy();
         }
         // Resolvers need not know names under `localhost` (RFC 6761). Port 0 stands for the URL's own.
@@ -89,15 +90,6 @@ impl Target {
         builder
             .build()
             .map_err(Error::context("the HTTP client cannot be set up"))
-    }
-
-    fn is_loopback(&self) -> bool {
-        let host = self.url.host_str().unwrap_or_default();
-        let address: Option<IpAddr> = host.trim_matches(['[', ']']).parse().ok();
-        match address {
-            Some(address) => address.is_loopback(),
-            None => host == "localhost" || host.ends_with(".localhost"),
-        }
     }
 }
 

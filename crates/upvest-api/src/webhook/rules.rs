@@ -1,7 +1,5 @@
 //! Upvest's rules for subscriptions.
 
-use std::net::IpAddr;
-
 use reqwest::Url;
 
 use crate::credentials::is_loopback;
@@ -109,9 +107,8 @@ pub(super) fn check_url(url: &Url, allow_loopback: bool) -> Result<(), InvalidWe
     if url.scheme() != "https" {
         return Err(InvalidWebhookError::NotHttps { url: text() });
     }
-    let host = url.host_str().expect("an https URL has a host");
-    let address = host.starts_with('[') || host.parse::<IpAddr>().is_ok();
-    if address || is_loopback(url) || !host.contains('.') {
+    let is_dns_name = url.domain().is_some_and(|host| host.contains('.'));
+    if !is_dns_name || is_loopback(url) {
         return Err(InvalidWebhookError::NotADnsName { url: text() });
     }
     Ok(())

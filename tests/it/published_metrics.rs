@@ -81,7 +81,7 @@ async fn from_an_unlisted_address(receiver: &Receiver, headers: &Headers) -> i64
         path: PATH.to_owned(),
         public_path: None,
         allowed: "10.0.0.0/8".parse().unwrap(),
-        source_policy: ingest::SourcePolicy::Reject,
+        source_policy: Policy::Strict,
     };
     let deps = ingest::Deps {
         queue: DeliveriesQueue::new(receiver.aws.sqs().clone(), String::new()),

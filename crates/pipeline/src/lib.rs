@@ -8,7 +8,7 @@
 //! | [`actions`] | what the user's own code implements |
 //! | [`runtime`] | AWS clients, configuration, clock, log, metrics, traces |
 //! | [`verification`], [`key_refresh`], [`upvest_access`] | finding a delivery's key, fetching keys, the API client of a function |
-//! | [`policy`] | what is done about what is proven and yet doubtful: flag, or refuse |
+//! | [`policy`] | what is done about what is doubtful: flag, or refuse |
 //! | [`environment`] | which of Upvest's environments a stack receives from |
 //! | [`sending_on`] | sending deliveries on that waited in quarantine for their key |
 //!

@@ -12,6 +12,7 @@ use lambda_http::http::{HeaderValue, Method};
 use lambda_http::request::RequestContext;
 use lambda_http::{Body, Request, RequestExt};
 use pipeline::error::ErrorChain;
+use pipeline::policy::Policy;
 use pipeline::queues::deliveries::{DeliveriesQueue, SendError};
 use pipeline::queues::envelope::{self, Envelope};
 use pipeline::runtime::clock::Clock;
@@ -26,7 +27,7 @@ mod source;
 
 use answer::Answer;
 pub use gateway_event::GatewayEvent;
-pub use source::{AllowList, SourcePolicy};
+pub use source::AllowList;
 
 /// Says what the function is configured to do.
 #[derive(Debug, Clone)]
@@ -40,8 +41,9 @@ pub struct Config {
     pub public_path: Option<String>,
     /// Lists the addresses that Upvest calls from; empty when any may.
     pub allowed: AllowList,
-    /// Says what to do about other addresses, which are counted in any case.
-    pub source_policy: SourcePolicy,
+    /// Says what to do about other addresses, which are counted in any case: flag, because Upvest's addresses change and a
+    /// refusal blocks all later deliveries, or answer 403, so that Upvest blocks until the address is listed.
+    pub source_policy: Policy,
 }
 
 impl Config {
@@ -58,7 +60,7 @@ impl Config {
                 .unwrap_or_else(|| "/webhooks/upvest".to_owned()),
             public_path: lookup.optional("WEBHOOK_URL").and_then(|url| path_of(&url)),
             allowed: lookup.parsed("ALLOWED_SOURCE_ADDRESSES", AllowList::default())?,
-            source_policy: lookup.parsed("SOURCE_ADDRESS_POLICY", SourcePolicy::Flag)?,
+            source_policy: lookup.parsed("SOURCE_ADDRESS_POLICY", Policy::Flag)?,
         })
     }
 }
@@ -155,7 +157,7 @@ fn refuse(config: &Config, request: &Request) -> Option<Answer> {
     } else if !has("signature") || !has("signature-input") {
         // Before the address: 403 is for what could be a delivery of Upvest's, from an address that is not listed yet.
         Some(Answer::Unsigned)
-    } else if !listed && config.source_policy == SourcePolicy::Reject {
+    } else if !listed && config.source_policy == Policy::Strict {
         Some(Answer::UnlistedSource)
     } else {
         None
@@ -240,7 +242,7 @@ mod tests {
 
     use super::*;
 
-    fn deps(source_policy: SourcePolicy) -> Deps {
+    fn deps(source_policy: Policy) -> Deps {
         let aws = SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::from_static("eu-central-1"))
@@ -279,7 +281,7 @@ mod tests {
         let refused = |policy, method, path, source| {
             refuse(&deps(policy).config, &request(method, path, source, "")).map(Answer::status)
         };
-        let (flag, reject) = (SourcePolicy::Flag, SourcePolicy::Reject);
+        let (flag, strict) = (Policy::Flag, Policy::Strict);
         assert_eq!(refused(flag, "POST", "/webhooks/upvest", "34.90.198.99"), None);
         assert_eq!(
             refused(flag, "GET", "/webhooks/upvest", "34.90.198.99"),
@@ -290,10 +292,10 @@ mod tests {
             Some(404)
         );
         assert_eq!(refused(flag, "POST", "/webhooks/upvest", "10.0.0.1"), None);
-        assert_eq!(refused(reject, "POST", "/webhooks/upvest", "10.0.0.1"), Some(403));
+        assert_eq!(refused(strict, "POST", "/webhooks/upvest", "10.0.0.1"), Some(403));
         let mut unsigned = request("POST", "/webhooks/upvest", "10.0.0.1", "");
         unsigned.headers_mut().remove("signature");
-        let answer = refuse(&deps(reject).config, &unsigned).map(Answer::status);
+        let answer = refuse(&deps(strict).config, &unsigned).map(Answer::status);
         assert_eq!(answer, Some(401), "no address makes it a delivery");
     }
 
@@ -301,7 +303,7 @@ mod tests {
     fn a_request_is_carried_as_it_is() {
         let query = "a=%zz&b[]=|&c={}";
         let envelope = envelope(
-            &deps(SourcePolicy::Flag),
+            &deps(Policy::Flag),
             request("POST", "/webhooks/../upvest//%2e%zz", "?", query),
         );
         assert_eq!(envelope.request.path, "/webhooks/../upvest//%2e%zz");
@@ -342,7 +344,7 @@ mod tests {
         ] {
             let deps = Deps {
                 config: config(url),
-                ..deps(SourcePolicy::Flag)
+                ..deps(Policy::Flag)
             };
             let request = request("POST", called, "?", "");
             let taken = refuse(&deps.config, &request).is_none();
@@ -355,7 +357,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_malformed_is_answered_400_with_its_reason_and_401_where_it_is_not_even_signed() {
-        let deps = deps(SourcePolicy::Flag);
+        let deps = deps(Policy::Flag);
         let answer = async |headers: serde_json::Value| {
             let event = serde_json::json!({
                 "rawPath": "/webhooks/upvest", "rawQueryString": "a=<>", "headers": headers,

@@ -6,27 +6,6 @@ use std::str::FromStr;
 use ipnet::IpNet;
 use upvest::addresses::{LIVE, SANDBOX};
 
-/// Says what to do about a request from an address that is not on the list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SourcePolicy {
-    /// Counts the request and takes it: Upvest's addresses change, and a refusal blocks all later deliveries.
-    Flag,
-    /// Answers 403, so that Upvest blocks until the address is listed.
-    Reject,
-}
-
-impl FromStr for SourcePolicy {
-    type Err = &'static str;
-
-    fn from_str(name: &str) -> Result<Self, Self::Err> {
-        match name {
-            "flag" => Ok(Self::Flag),
-            "reject" => Ok(Self::Reject),
-            _ => Err("neither flag nor reject"),
-        }
-    }
-}
-
 /// Lists the addresses and networks that deliveries may come from; an empty list admits all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AllowList(Vec<IpNet>);
@@ -112,6 +91,5 @@ mod tests {
     fn an_empty_list_admits_all_and_a_wrong_one_is_an_error() {
         assert!("".parse::<AllowList>().unwrap().admits(None));
         assert!("34.90.198".parse::<AllowList>().is_err());
-        assert!("maybe".parse::<SourcePolicy>().is_err());
     }
 }

@@ -72,8 +72,8 @@ const ALONE: [(&[(&str, &str)], &str); 7] = [
     (&[("VpcSubnetIds", "subnet-0a")], "VpcSubnetIds needs"),
     (&[("VpcSecurityGroupIds", "sg-0a")], "VpcSecurityGroupIds says"),
     (
-        &[("SourceAddressPolicy", "reject")],
-        "SourceAddressPolicy=reject rejects nobody",
+        &[("SourceAddressPolicy", "strict")],
+        "SourceAddressPolicy=strict refuses nobody",
     ),
     (
         &[("SubscriptionPolicy", "strict")],
@@ -127,15 +127,15 @@ fn what_cannot_work_together_is_refused_with_a_sentence() {
         (&[("MonthlyBudget", "100")], "MonthlyBudget tells nobody"),
         (&[("RetrieveReports", "true")], "RetrieveReports needs"),
         (
-            &reject("upvest"),
+            &strict_about("upvest"),
             "The canary's requests come from addresses of AWS",
         ),
         (
-            &reject("upvest-live"),
+            &strict_about("upvest-live"),
             "The canary's requests come from addresses of AWS",
         ),
         (
-            &reject("192.0.2.0/24"),
+            &strict_about("192.0.2.0/24"),
             "The canary's requests come from addresses of AWS",
         ),
     ];
@@ -156,8 +156,8 @@ fn what_cannot_work_together_is_refused_with_a_sentence() {
     assert_eq!(sentences, all, "each rule refuses something");
 }
 
-fn reject(addresses: &'static str) -> [(&'static str, &'static str); 3] {
-    let policy = ("SourceAddressPolicy", "reject");
+fn strict_about(addresses: &'static str) -> [(&'static str, &'static str); 3] {
+    let policy = ("SourceAddressPolicy", "strict");
     [
         policy,
         ("AllowedSourceAddresses", addresses),
@@ -200,7 +200,7 @@ fn what_works_is_let_through() {
             ("AlarmTopicArn", "arn:aws:sns:eu-central-1:123456789012:a"),
         ],
         &[
-            ("SourceAddressPolicy", "reject"),
+            ("SourceAddressPolicy", "strict"),
             ("AllowedSourceAddresses", "upvest-live"),
         ],
         &[("SubscriptionPolicy", "strict"), ("UpvestSecret", "upvest/live")],

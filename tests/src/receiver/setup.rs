@@ -7,6 +7,7 @@ use std::time::Duration;
 use fake_aws::{Aws, QueueSettings, Rng};
 use jiff::{SignedDuration, Timestamp};
 use pipeline::actions::DomainActions;
+use pipeline::policy::Policy;
 use pipeline::processor::Processor;
 use pipeline::processor::bus::EventBus;
 use pipeline::queues::consumer::{Patience, SourceQueue};
@@ -170,7 +171,7 @@ pub(super) fn ingest(aws: &Aws, queue_url: String, clock: Clock) -> ingest::Deps
         path: PATH.to_owned(),
         public_path: None,
         allowed: ingest::AllowList::default(),
-        source_policy: ingest::SourcePolicy::Flag,
+        source_policy: Policy::Flag,
     };
     let rng = std::sync::Mutex::new(aws.rng().fork("delivery ids"));
     ingest::Deps {

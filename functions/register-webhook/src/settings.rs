@@ -25,7 +25,7 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Reads `WEBHOOK_URL`, `WEBHOOK_TITLE`, `WEBHOOK_TYPES` (ALL), `WEBHOOK_EXCLUDED_TYPES` (none),
+    /// Reads `WEBHOOK_URL`, `WEBHOOK_TITLE`, `WEBHOOK_CATEGORIES` (ALL), `WEBHOOK_EXCLUDED_CATEGORIES` (none),
     /// `WEBHOOK_DELAY` and `WEBHOOK_MAX_PACKAGE_SIZE` (Upvest decides where one of them is not set),
     /// `KEEP_SUBSCRIPTION` (false) and `UPVEST_SECRET`.
     #[must_use]
@@ -51,11 +51,11 @@ fn wanted(lookup: &Lookup<'_>) -> Result<NewWebhook, ConfigError> {
     let url = lookup.required("WEBHOOK_URL")?;
     let url = Url::parse(&url).map_err(invalid("WEBHOOK_URL"))?;
     let mut wanted = NewWebhook::new(lookup.required("WEBHOOK_TITLE")?, url);
-    let categories = list(lookup, "WEBHOOK_TYPES");
+    let categories = list(lookup, "WEBHOOK_CATEGORIES");
     if !categories.is_empty() {
         wanted.categories = categories;
     }
-    wanted.excluded_categories = list(lookup, "WEBHOOK_EXCLUDED_TYPES");
+    wanted.excluded_categories = list(lookup, "WEBHOOK_EXCLUDED_CATEGORIES");
     wanted.config = batching(lookup)?;
     Ok(wanted)
 }
@@ -105,7 +105,7 @@ mod tests {
     fn without_a_choice_all_categories_are_wanted() {
         assert_eq!(read("", "").unwrap().categories, ["ALL"]);
         assert_eq!(
-            read("WEBHOOK_TYPES", "USER, ORDER,").unwrap().categories,
+            read("WEBHOOK_CATEGORIES", "USER, ORDER,").unwrap().categories,
             ["USER", "ORDER"]
         );
     }

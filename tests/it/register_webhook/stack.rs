@@ -54,7 +54,7 @@ impl Stack {
                 (Some((_, value)), _) => *value,
                 (None, "WEBHOOK_URL") => &url,
                 (None, "WEBHOOK_TITLE") => "Receiver",
-                (None, "WEBHOOK_EXCLUDED_TYPES") => "USER_CHECK",
+                (None, "WEBHOOK_EXCLUDED_CATEGORIES") => "USER_CHECK",
                 (None, "WEBHOOK_DELAY") => "2s",
                 (None, "WEBHOOK_MAX_PACKAGE_SIZE") => "262144",
                 (None, "UPVEST_SECRET") => SECRET,

@@ -9,8 +9,8 @@ async fn an_update_changes_the_subscription_in_place() {
     let id = created["PhysicalResourceId"].as_str().unwrap();
     let deps = stack.deps_with(&[
         ("WEBHOOK_TITLE", "Renamed"),
-        ("WEBHOOK_TYPES", "ORDER"),
-        ("WEBHOOK_EXCLUDED_TYPES", ""),
+        ("WEBHOOK_CATEGORIES", "ORDER"),
+        ("WEBHOOK_EXCLUDED_CATEGORIES", ""),
     ]);
     let answer = stack.ask_with(&deps, "Update", Some(id)).await;
     assert_eq!(

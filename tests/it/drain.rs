@@ -55,11 +55,11 @@ async fn drained(deployment: &Deployment, seconds: u64) -> Drained {
 #[tokio::test(start_paused = true)]
 async fn deliveries_are_stopped_and_what_is_left_is_told_until_nothing_is() {
     let deployment = deployed().await;
-    let rehearsed = drain(&deployment.repair(true), Duration::ZERO, |_| Ok(true))
+    let dry_run = drain(&deployment.repair(true), Duration::ZERO, |_| Ok(true))
         .await
         .unwrap();
-    assert_eq!(rehearsed.queues, remains(Queue::Deliveries, 2));
-    assert!(!is_stopped(&deployment), "a rehearsal stops nothing");
+    assert_eq!(dry_run.queues, remains(Queue::Deliveries, 2));
+    assert!(!is_stopped(&deployment), "a dry run stops nothing");
 
     let report = drained(&deployment, 30).await;
     assert!(is_stopped(&deployment));

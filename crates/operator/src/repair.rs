@@ -1,6 +1,6 @@
 //! The frame of every repair: preview, question, audit, throttle, progress, end.
 //!
-//! A repair first finds out what it would do. In a rehearsal that is all. Else it asks whoever called it
+//! A repair first finds out what it would do. That is its preview, and of a dry run the end. Else it asks whoever called it
 //! ([`Repair::decide`]), records in the audit table who does what and why before it touches anything
 //! ([`Repair::audited`]), goes no faster than it was told ([`Repair::throttle`]), and records what came of it. What was
 //! done stays done, and is told, even when the record of its end cannot be written.
@@ -25,7 +25,7 @@ pub(crate) const OF_ONE_OPERATION: usize = 500;
 /// Says how a repair is to be done.
 #[derive(Debug, Clone)]
 pub struct RepairOptions {
-    /// Says why, for the audit table. A rehearsal needs none.
+    /// Says why, for the audit table. A dry run needs none.
     pub reason: String,
     /// Tells whether to find out what would be done, and to do nothing.
     pub dry_run: bool,
@@ -49,7 +49,7 @@ pub struct Repair<'r> {
 /// Decides what is to become of a repair after its preview.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Decision {
-    /// The preview is the result: it is a rehearsal, or there is nothing to do.
+    /// The preview is the result: it is a dry run, or there is nothing to do.
     Preview,
     /// The operator was shown the preview and said no, so that nothing is touched.
     Declined,
@@ -177,7 +177,7 @@ impl Repair<'_> {
 }
 
 impl Ending {
-    /// Tells whether it was done, or rehearsed, without a failure.
+    /// Tells whether it was done, or was a dry run, without a failure.
     #[must_use]
     pub fn is_good(&self) -> bool {
         self.failure.is_none() && !self.declined

@@ -113,7 +113,7 @@ enum Command {
     /// that is too old. Then `reverify --dry-run`, and `reverify`. What Upvest did not send, `discard`.
     #[command(subcommand, subcommand_precedence_over_arg = true)]
     Quarantine(quarantine::Command),
-    /// See what could not be processed, and send it back or give it up
+    /// See what could not be processed, and send it back or discard it
     #[command(subcommand, subcommand_precedence_over_arg = true)]
     Dlq(dlq::Command),
     /// Stop deliveries in front of the stack, and wait until all that is in it has run out

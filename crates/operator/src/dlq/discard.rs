@@ -20,7 +20,7 @@ use crate::stack::Queue;
 /// Names the operation in the audit table.
 const COMMAND: &str = "dlq discard";
 
-/// Tells what was given up, or would be.
+/// Tells what was discarded, or would be.
 #[derive(Debug, Default, Serialize)]
 pub struct Discarded {
     /// Tells whether the run came to its end, and what stopped it if not.
@@ -62,11 +62,11 @@ pub struct Discard {
     pub result: DiscardResult,
 }
 
-/// Tells what became of the event of a message that was given up.
+/// Tells what became of the event of a message that was discarded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "result", rename_all = "kebab-case")]
 pub enum DiscardResult {
-    /// The event would be given up, were it no rehearsal.
+    /// The event would be discarded, were it no dry run.
     Planned,
     /// The event was folded into its entity's state, and the message is gone.
     Folded {
@@ -94,7 +94,7 @@ pub enum DiscardResult {
 ///
 /// # Errors
 ///
-/// [`Error`] when nothing was given up: where a queue of deliveries is named, or none that has anything. What ended a run
+/// [`Error`] when nothing was discarded: where a queue of deliveries is named, or none that has anything. What ended a run
 /// early is in [`Ending::failure`].
 pub async fn discard(
     repair: &Repair<'_>,
@@ -150,7 +150,7 @@ fn queues_of(selection: &Selection) -> Result<Vec<Queue>> {
     let is_domain = |queue: &Queue| matches!(queue, Queue::Domain(_));
     if let Some(other) = selection.queues.iter().find(|queue| !is_domain(queue)) {
         return Err(Error::usage(format!(
-            "messages of the queue {} are not given up, only events of domains: `dlq redrive` sends them back",
+            "messages of the queue {} are not discarded, only events of domains: `dlq redrive` sends them back",
             other.as_str()
         )));
     }
@@ -160,7 +160,7 @@ fn queues_of(selection: &Selection) -> Result<Vec<Queue>> {
     }
 }
 
-/// Finds the messages that are to be given up, and notes which were asked for and cannot be.
+/// Finds the messages that are to be discarded, and notes which were asked for and cannot be.
 async fn find(
     repair: &Repair<'_>,
     queues: &[DeadLetterQueue],

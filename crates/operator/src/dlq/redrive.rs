@@ -61,7 +61,7 @@ pub struct Redriven {
 }
 
 /// Sends what is selected back to the queues that it came from, once `confirm` has seen about how many messages wait in
-/// each. A rehearsal counts what it would send.
+/// each. A dry run counts what it would send.
 ///
 /// A message is deleted once it is known to be in its queue again: whatever happens between, it is in one of the two, or
 /// in both, and downstream a duplicate has no effect. What the first failure left is still in the dead-letter queue.
@@ -89,7 +89,7 @@ pub async fn redrive(
         }
     }
     match repair.decide(!waiting.is_empty(), || confirm(&waiting))? {
-        Decision::Preview if repair.options.dry_run => report.rehearse(&queues, repair.reporter).await?,
+        Decision::Preview if repair.options.dry_run => report.count(&queues, repair.reporter).await?,
         // There is nothing in the queues, so that nothing was looked at and no id can be found.
         Decision::Preview => report.missing.clone_from(&selection.ids),
         Decision::Declined => report.ending.declined = true,
@@ -135,7 +135,7 @@ fn batch_at(rate: f64) -> i32 {
 
 impl RedriveReport {
     /// Counts what would be sent back.
-    async fn rehearse(&mut self, queues: &[DeadLetterQueue], reporter: Reporter<'_>) -> Result<()> {
+    async fn count(&mut self, queues: &[DeadLetterQueue], reporter: Reporter<'_>) -> Result<()> {
         let mut found = BTreeSet::new();
         for queue in queues {
             let mut done = Redriven::default();

@@ -69,7 +69,7 @@ pub struct Rebuilt {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "result", rename_all = "kebab-case")]
 pub enum Rebuilding {
-    /// The entity would be rebuilt, were it no rehearsal.
+    /// The entity would be rebuilt, were it no dry run.
     Planned,
     /// The table has the state that its events fold to.
     Rebuilt {

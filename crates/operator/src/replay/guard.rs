@@ -98,7 +98,7 @@ impl Guard {
 fn in_dead_letter_queue(event: &WaitingEvent) -> String {
     let (queue, id) = (event.queue.as_str(), &event.redriven_by);
     format!(
-        "event {} waits in the dead-letter queue of {queue}: send it back first, or give it up (`dlq discard`): \
+        "event {} waits in the dead-letter queue of {queue}: send it back first, or discard it (`dlq discard`): \
          `upvest-webhooks dlq redrive {id} --queue {queue} --reason TEXT`",
         event.event_id
     )

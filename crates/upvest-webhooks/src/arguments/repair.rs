@@ -9,7 +9,7 @@ use operator::{Error, Repair, Result};
 use super::Site;
 use crate::terminal;
 
-/// Says how a repair is done: as a rehearsal or not, after a question or not, why, and how fast.
+/// Says how a repair is done: as a dry run or not, after a question or not, why, and how fast.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Repair")]
 pub(crate) struct RepairArgs {

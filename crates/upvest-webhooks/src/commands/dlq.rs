@@ -1,4 +1,4 @@
-//! `dlq`: what could not be processed, sending it back, and giving it up.
+//! `dlq`: what could not be processed, sending it back, and discarding it.
 
 mod discard;
 mod list;
@@ -40,14 +40,14 @@ pub(crate) enum Command {
     /// from the dead-letter queue, those of one entity in their order. Effects that were begun are resumed. Interrupt it when you like: nothing is lost, and the same command goes
     /// on. A message that fails again meanwhile is not sent a second time by the same command.
     ///
-    /// Of an entity SQS shows no more than ten messages at a time. A rehearsal (--dry-run) counts no more than these; what
+    /// Of an entity SQS shows no more than ten messages at a time. A dry run (--dry-run) counts no more than these; what
     /// a filter leaves hides what is behind it; and the command says of which entities.
     ///
     /// Exit status: 0 when nothing failed and every ID was found, 3 when an ID was not, 1 when something failed.
     ///
     /// Example: upvest-webhooks dlq redrive --queue orders --because "timed out" --reason "bank API is back, INC-42"
     Redrive(Box<MessagesArgs>),
-    /// Give events up: fold them into their entity's state, tell nobody, and delete their messages
+    /// Discard events: fold them into their entity's state, tell nobody, and delete their messages
     ///
     /// For an event whose action can never succeed, or is not to run. The event stays in the log. Its state takes the event
     /// in as the log has it; no action runs, and nothing is published. One that cannot be folded is deleted all the same,

@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn what_ended_a_repair_early_and_a_rehearsal_are_told_last() {
+    fn what_ended_a_repair_early_and_a_dry_run_are_told_last() {
         let failed = Ending {
             failure: Some("throttled".to_owned()),
             dry_run: true,

@@ -307,7 +307,7 @@ async fn noted(
 }
 
 /// Makes a dry run; gives what would change, and what an operator is told besides.
-async fn rehearsed(site: &Site, settings: Settings) -> (Plan, Vec<String>) {
+async fn dry_run(site: &Site, settings: Settings) -> (Plan, Vec<String>) {
     let notes = RefCell::default();
     let take = notes_into(&notes);
     let target = Target {

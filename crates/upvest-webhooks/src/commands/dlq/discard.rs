@@ -1,4 +1,4 @@
-//! `dlq discard`: giving events up.
+//! `dlq discard`: events that nobody is told of.
 
 use operator::dlq::{Discard, DiscardResult, Discarded, discard};
 use operator::{Error, Result};
@@ -7,7 +7,7 @@ use super::selection::{MessagesArgs, messages_behind};
 use crate::arguments::Site;
 use crate::output::{Exit, Report, counted, missing, repair_text, rows_of};
 
-/// Gives up what is selected, after a question that names how many events of which types.
+/// Discards what is selected, after a question that names how many events of which types.
 pub(super) async fn run(messages: MessagesArgs, site: Site<'_>) -> Result<Discarded> {
     let (selection, arguments) = messages.into_parts();
     if selection.is_everything() {
@@ -20,14 +20,14 @@ pub(super) async fn run(messages: MessagesArgs, site: Site<'_>) -> Result<Discar
 fn question(chosen: &[Discard]) -> String {
     let types = chosen.iter().map(|message| message.r#type.as_deref());
     format!(
-        "Given up, so that nobody is told and no action runs: {}. Go on?",
+        "Discarded, so that nobody is told and no action runs: {}. Go on?",
         counted(types.map(|event_type| event_type.unwrap_or("no event")))
     )
 }
 
 impl Report for Discarded {
     fn text(&self) -> String {
-        repair_text(&self.ending, "given up", || {
+        repair_text(&self.ending, "discarded", || {
             let mut text = rows_of(&self.messages)
                 .column("queue", |message| message.queue.as_str())
                 .column("event", |message| {
@@ -54,7 +54,7 @@ impl Report for Discarded {
 
 fn result_text(result: &DiscardResult) -> String {
     match result {
-        DiscardResult::Planned => "would be given up".to_owned(),
+        DiscardResult::Planned => "would be discarded".to_owned(),
         DiscardResult::Folded { version } => format!("in the state, version {version}; gone"),
         DiscardResult::InState => "was in the state; gone".to_owned(),
         DiscardResult::NotFolded { why } => format!("not in the state: {why}; gone"),

@@ -32,7 +32,7 @@ pub(crate) struct FilterArgs {
     pub(super) event_type: Option<String>,
 }
 
-/// Says which messages are sent back or given up, and how.
+/// Says which messages are sent back or discarded, and how.
 #[derive(Debug, Args)]
 pub(crate) struct MessagesArgs {
     /// Ids of messages, or of the events or deliveries that they are about; without any, all that the filters take

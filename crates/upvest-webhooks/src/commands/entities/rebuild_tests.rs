@@ -218,7 +218,7 @@ async fn an_entity_that_its_processor_changes_meanwhile_is_folded_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_no_event_tells_of_stays_and_a_rehearsal_changes_nothing() {
+async fn what_no_event_tells_of_stays_and_a_dry_run_changes_nothing() {
     let site = site().await;
     let rows = site.receiver.rows("entities");
     rows.copy("ORDER#o1", &[(AGGREGATE, "ORDER#stray")]).await;

@@ -183,8 +183,8 @@ async fn an_event_that_was_delivered_again_belongs_to_the_time_when_it_came_firs
 #[tokio::test(start_paused = true)]
 async fn a_dry_run_counts_by_domain_and_type_and_does_nothing() {
     let deployed = deployed().await;
-    let preview = parse("--since 2026-01-01 --until 2026-01-02 --dry-run");
-    let report = preview
+    let dry_run = parse("--since 2026-01-01 --until 2026-01-02 --dry-run");
+    let report = dry_run
         .run(Site::silent(&deployed.stack, deployed.clock()))
         .await
         .unwrap();

@@ -34,7 +34,7 @@ fn line(command: &str, subnets: &str, groups: &str) -> String {
 async fn notes(site: &Site, subnets: &str, groups: &str) -> Vec<String> {
     let settings = [("VpcSubnetIds", subnets), ("VpcSecurityGroupIds", groups)];
     let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    rehearsed(site, Settings::new(settings)).await.1
+    dry_run(site, Settings::new(settings)).await.1
 }
 
 #[tokio::test(start_paused = true)]

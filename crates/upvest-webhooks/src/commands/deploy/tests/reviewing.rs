@@ -264,7 +264,7 @@ async fn a_policy_that_may_deny_a_change_or_cannot_be_read_is_told_and_stops_not
 async fn a_dry_run_is_told_what_the_stacks_policy_denies() {
     let site = under_the_policy().await;
     site.would_change(modified("EventsTable", TABLE, "True"));
-    let (plan, notes) = rehearsed(&site, Settings::default()).await;
+    let (plan, notes) = dry_run(&site, Settings::default()).await;
     assert_eq!(plan.changes.len(), 1);
     let told = "lets nobody replace or delete EventsTable";
     assert!(notes.iter().any(|note| note.contains(told)), "{notes:?}");

@@ -1,4 +1,4 @@
-//! Giving events up.
+//! Discarding events.
 
 use operator::dlq::{DiscardResult, Discarded};
 use pipeline::stores::entities::attributes::LAST_OCCURRED;
@@ -118,13 +118,13 @@ async fn what_cannot_be_folded_is_gone_and_told() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_rehearsal_and_a_choice_of_nothing_or_of_deliveries_change_nothing() {
+async fn a_dry_run_and_a_choice_of_nothing_or_of_deliveries_change_nothing() {
     let site = mended_site().await;
     let report = run(&site, &["discard", "--dry-run", "o1-1", "o9-9"]).await;
     assert!(!report.succeeded(), "an id is not there");
     let text = report.text();
     assert!(
-        text.contains("would be given up") && text.contains("o9-9: no message"),
+        text.contains("would be discarded") && text.contains("o9-9: no message"),
         "{text}"
     );
     for words in [&["discard"][..], &["discard", "d1", "--queue", "deliveries"]] {

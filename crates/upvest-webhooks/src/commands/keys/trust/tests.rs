@@ -80,7 +80,7 @@ async fn a_distrusted_key_is_on_record_and_what_it_proved_since_is_listed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_rehearsal_lists_what_a_key_proved_and_changes_nothing() {
+async fn a_dry_run_lists_what_a_key_proved_and_changes_nothing() {
     let site = site().await;
     let report = distrusted(&site, &["--since", "1d", "--dry-run"]).await.unwrap();
     assert_eq!(event_ids(&report), ["o1-1", "o2-2", "o3-3"]);

@@ -80,7 +80,7 @@ async fn what_is_on_its_way_is_not_sent_again_by_a_run_that_follows_a_crash_at_a
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_rehearsal_tells_what_is_on_its_way_already() {
+async fn a_dry_run_tells_what_is_on_its_way_already() {
     let site = mended_site().await;
     assert!(!is_killed_while_the_stack_stands_still(&site).await);
     for words in [&["reverify", "--dry-run"][..], &["show", &delivery(&site)]] {

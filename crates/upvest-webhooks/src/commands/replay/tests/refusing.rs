@@ -45,9 +45,9 @@ async fn while_an_event_of_an_entity_waits_in_a_dead_letter_queue() {
     ] {
         assert_refused(&deployed, line, &why).await;
     }
-    let preview = parse("--entity ORDER#o1 --dry-run");
-    let preview = preview.run(Site::silent(&deployed.stack, deployed.clock()));
-    assert!(preview.await.unwrap_err().to_string().contains(why[0]));
+    let dry_run = parse("--entity ORDER#o1 --dry-run");
+    let dry_run = dry_run.run(Site::silent(&deployed.stack, deployed.clock()));
+    assert!(dry_run.await.unwrap_err().to_string().contains(why[0]));
     // Other entities are nobody's hostage.
     replay(&deployed, "--entity ORDER#o2").await.unwrap();
     deployed.process().await;

@@ -72,11 +72,11 @@ impl DeliveryError {
     }
 }
 
-/// Lists the events of a body, each with its place in the batch; none of a body that is no batch, and none in the place of what
+/// Lists the events of a body, each with its position in the batch; none of a body that is no batch, and none in the place of what
 /// is no event. What a delivery that holds brought is listed so.
 pub fn events_of(body: &[u8]) -> impl Iterator<Item = (usize, Event<'_>)> {
-    let parts = split(body).unwrap_or_default().into_iter().enumerate();
-    parts.filter_map(|(place, part)| Some((place, part.event.ok()?)))
+    let elements = split(body).unwrap_or_default().into_iter().enumerate();
+    elements.filter_map(|(position, element)| Some((position, element.event.ok()?)))
 }
 
 /// Splits a body into its events, in the order sent.

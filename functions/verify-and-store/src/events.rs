@@ -27,7 +27,7 @@ pub(crate) struct DeliveredEvents<'b> {
     conflicting: BTreeMap<String, NewEvent<'b>>,
     /// Counts the events that are in the delivery once more.
     duplicates: usize,
-    /// Maps reasons to the places in the batch of the events that go to quarantine for them.
+    /// Maps reasons to the positions in the batch of the events that go to quarantine for them.
     pub(crate) unusable: BTreeMap<&'static str, Vec<usize>>,
 }
 
@@ -56,25 +56,29 @@ impl<'b> DeliveredEvents<'b> {
     ) -> Self {
         let mut events = Self::default();
         let mut seen: BTreeMap<String, usize> = BTreeMap::new();
-        for (index, element) in elements.into_iter().enumerate() {
+        for (position, element) in elements.into_iter().enumerate() {
             let event = match element.event {
                 Ok(event) => event,
                 Err(malformed) => {
-                    events.unusable.entry(malformed.reason()).or_default().push(index);
+                    events
+                        .unusable
+                        .entry(malformed.reason())
+                        .or_default()
+                        .push(position);
                     continue;
                 }
             };
             // Before anything is logged: a synthetic event must take no other event's place, nor an event of Upvest's a
             // synthetic one's.
             if !scope.covers(&event) {
-                events.unusable.entry(UNCOVERED).or_default().push(index);
+                events.unusable.entry(UNCOVERED).or_default().push(position);
                 continue;
             }
             if !refused.is_empty() && event.webhook_ids().any(|id| refused.contains(&*id)) {
-                events.unusable.entry(FOREIGN).or_default().push(index);
+                events.unusable.entry(FOREIGN).or_default().push(position);
                 continue;
             }
-            let placement = Placement::of(&event, &Receipt::of(envelope.received_at, index));
+            let placement = Placement::of(&event, &Receipt::of(envelope.received_at, position));
             let aggregate = event.entity_key().ok();
             let entry = entry(envelope, &event, aggregate.as_ref(), &placement);
             match seen.entry(entry.event_id.clone()) {
@@ -85,7 +89,7 @@ impl<'b> DeliveredEvents<'b> {
                 Slot::Vacant(slot) => {
                     slot.insert(events.entries.len());
                     if aggregate.is_none() {
-                        events.unusable.entry(NO_ENTITY_KEY).or_default().push(index);
+                        events.unusable.entry(NO_ENTITY_KEY).or_default().push(position);
                     }
                     events.dispatch.push(Parcel {
                         domain: event.category().domain,

@@ -40,9 +40,9 @@ pub struct Quarantine {
     pub reason: String,
     /// Gives the key of its object in the archive.
     pub archived_at: String,
-    /// Lists the places in the batch; all of them where there are none.
+    /// Lists the positions in the batch; all of them where there are none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub places: Vec<usize>,
+    pub positions: Vec<usize>,
 }
 
 /// Tells what became of an event of a delivery.
@@ -102,7 +102,7 @@ pub(super) async fn read(
     let quarantine = quarantined.as_ref().map(|found| Quarantine {
         reason: found.delivery.reason.clone().unwrap_or_default(),
         archived_at: found.key.clone(),
-        places: found.delivery.events.clone(),
+        positions: found.delivery.events.clone(),
     });
     let in_quarantine = quarantine
         .as_ref()

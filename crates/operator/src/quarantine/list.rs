@@ -35,7 +35,7 @@ pub struct Listed {
     pub source_address: Option<String>,
     /// Names the key by which its sender claims to have signed.
     pub key_id: Option<String>,
-    /// Lists the places of the events in the batch; all where there are none.
+    /// Lists the positions of the events in the batch; all where there are none.
     pub events: Vec<usize>,
     /// Gives the size of the whole body in bytes, not only of the events in quarantine.
     pub bytes: usize,

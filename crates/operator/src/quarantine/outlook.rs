@@ -147,8 +147,8 @@ impl Reverifier {
         };
         let is_whole = delivery.events.is_empty();
         let (mut understood, mut standing) = (Vec::new(), BTreeMap::<&str, usize>::new());
-        let meant = |place: &usize| is_whole || delivery.events.contains(place);
-        for (_, part) in parts.iter().enumerate().filter(|(place, _)| meant(place)) {
+        let meant = |position: &usize| is_whole || delivery.events.contains(position);
+        for (_, part) in parts.iter().enumerate().filter(|(position, _)| meant(position)) {
             match (self.refusal(part, verified.scope()).await?, &part.event) {
                 (None, Ok(event)) => understood.push(event),
                 (reason, _) => *standing.entry(reason.unwrap_or_default()).or_default() += 1,

@@ -46,7 +46,7 @@ pub struct Part {
     pub reason: String,
     /// Locates the object in the quarantine's bucket, as `s3://BUCKET/KEY`.
     pub object: String,
-    /// Lists the places of the events in the batch; all where there are none.
+    /// Lists the positions of the events in the batch; all where there are none.
     pub events: Vec<usize>,
     /// Tells whether it would be taken if it were sent again, and otherwise the reason that it has now.
     pub now: Outlook,

@@ -56,8 +56,8 @@ pub enum Outcome {
 /// Describes an event of a delivery that passed the filter.
 #[derive(Debug, Clone, Serialize)]
 pub struct WatchedEvent {
-    /// Counts the events before it in the delivery's batch, so that the first has place 0.
-    pub place: usize,
+    /// Counts the events before it in the delivery's batch, so that the first has position 0.
+    pub position: usize,
     /// Names the event by Upvest's id, which is the same in every delivery of it.
     pub event_id: String,
     /// Names the type of the event, like `ORDER.FILLED`.
@@ -111,13 +111,13 @@ impl WatchedDelivery {
         // Nothing is looked into unless its signature held.
         let is_proven = !reason.is_some_and(|reason| VerifyError::ALL.contains(&reason));
         let events = is_proven.then(|| events_of(&envelope.body));
-        let places = &delivery.events;
-        let is_meant = |place: &usize| places.is_empty() || places.contains(place);
+        let positions = &delivery.events;
+        let is_meant = |position: &usize| positions.is_empty() || positions.contains(position);
         let events = events
             .into_iter()
             .flatten()
-            .filter(|(place, _)| is_meant(place))
-            .filter_map(|(place, event)| shown(place, &event));
+            .filter(|(position, _)| is_meant(position))
+            .filter_map(|(position, event)| shown(position, &event));
         Self {
             received_at: envelope.received_at,
             delivery_id: key.delivery_id.to_string(),
@@ -156,9 +156,9 @@ impl WatchedDelivery {
 }
 
 impl WatchedEvent {
-    pub(super) fn of(place: usize, event: &Event<'_>, received_at: Timestamp, with_object: bool) -> Self {
+    pub(super) fn of(position: usize, event: &Event<'_>, received_at: Timestamp, with_object: bool) -> Self {
         Self {
-            place,
+            position,
             event_id: event.id().to_owned(),
             r#type: event.event_type().to_owned(),
             entity: event.entity_key().ok().map(|entity| entity.to_string()),

@@ -59,10 +59,10 @@ impl Reader {
         now: Timestamp,
     ) -> Result<Option<WatchedDelivery>, AwsError> {
         let mut delivery = match self.archive.object(&key.key).await {
-            Ok(Some(found)) => WatchedDelivery::of(key, &found.delivery, |place, event| {
+            Ok(Some(found)) => WatchedDelivery::of(key, &found.delivery, |position, event| {
                 let received_at = found.delivery.envelope.received_at;
                 let passes = self.filter.passes(event);
-                passes.then(|| WatchedEvent::of(place, event, received_at, self.with_objects))
+                passes.then(|| WatchedEvent::of(position, event, received_at, self.with_objects))
             }),
             Ok(None) => return Ok(None),
             Err(ReadError::NotArchived(error)) => {
@@ -83,18 +83,18 @@ impl Reader {
         Ok(Some(delivery))
     }
 
-    /// Reads the object of the event at a place of a delivery's batch, verbatim; `None` when it is not there any more.
+    /// Reads the object of the event at a position of a delivery's batch, verbatim; `None` when it is not there any more.
     ///
     /// # Errors
     ///
     /// [`AwsError`] when it cannot be read now.
-    pub async fn object(&self, key: &str, place: usize) -> Result<Option<String>, AwsError> {
+    pub async fn object(&self, key: &str, position: usize) -> Result<Option<String>, AwsError> {
         let found = match self.archive.object(key).await {
             Ok(Some(found)) => found,
             Ok(None) | Err(ReadError::NotArchived(_)) => return Ok(None),
             Err(ReadError::Aws(error)) => return Err(error),
         };
-        let event = events_of(&found.delivery.envelope.body).find(|(at, _)| *at == place);
+        let event = events_of(&found.delivery.envelope.body).find(|(at, _)| *at == position);
         Ok(event.map(|(_, event)| event.object().get().to_owned()))
     }
 }

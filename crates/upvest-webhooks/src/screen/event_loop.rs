@@ -127,8 +127,11 @@ impl Desk<'_> {
         match command {
             Command::Draw => {}
             Command::Quit => return Ok(ControlFlow::Break(())),
-            Command::Read { archived_at, place } => {
-                readings.push(Box::pin(async move { self.object(&archived_at, place).await }));
+            Command::Read {
+                archived_at,
+                position,
+            } => {
+                readings.push(Box::pin(async move { self.object(&archived_at, position).await }));
             }
             Command::Explain { subject } => {
                 readings.push(Box::pin(async move { self.explanation(subject).await }));
@@ -149,8 +152,8 @@ impl Desk<'_> {
         Ok(ControlFlow::Continue(()))
     }
 
-    async fn object(&self, archived_at: &str, place: usize) -> Show {
-        let object = self.reader.object(archived_at, place).await;
+    async fn object(&self, archived_at: &str, position: usize) -> Show {
+        let object = self.reader.object(archived_at, position).await;
         let read = match object {
             Ok(object) => Ok(object.map(|object| harmless(&pretty(&object)))),
             Err(error) => Err(ErrorChain(&error).to_string()),

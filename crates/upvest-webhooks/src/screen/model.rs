@@ -39,8 +39,8 @@ pub(crate) enum Command {
     Draw,
     /// The operator leaves, so that the screen is closed.
     Quit,
-    /// The object is to be read of the event at a place of the batch of an archived delivery.
-    Read { archived_at: String, place: usize },
+    /// The object is to be read of the event at a position in the batch of an archived delivery.
+    Read { archived_at: String, position: usize },
     /// The entity, event or delivery is to be explained.
     Explain { subject: String },
     /// The text is to be put into the clipboard of the terminal.

@@ -37,7 +37,7 @@ pub struct ArchivedDelivery {
     /// Names why it, or a part of it, is in quarantine, as in the object's key; `None` for a verified delivery.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// Lists the places in the batch of the events that are in quarantine; none where the whole delivery is.
+    /// Lists the positions in the batch of the events that are in quarantine; none where the whole delivery is.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub events: Vec<usize>,
     /// Tells when an operator sent it on its way again. What verify-and-store puts into quarantine anew has none.

@@ -85,7 +85,7 @@ impl Quarantined {
 }
 
 impl Archive {
-    /// Puts a delivery, or the events of it at the places `events`, into quarantine; over the object that is there
+    /// Puts a delivery, or the events of it at the positions `events`, into quarantine; over the object that is there
     /// already, whose note that it was sent again is then done with: this is what came of it.
     ///
     /// # Errors

@@ -393,7 +393,10 @@ async fn a_delivery_tells_what_it_held_and_what_became_of_it() {
     assert_eq!(json["delivery"]["events"][0]["result"], "duplicate");
     assert_eq!(json["delivery"]["events"][0]["of_delivery"], first);
     assert_eq!(json["delivery"]["events"][1]["result"], "conflict");
-    assert_eq!(json["delivery"]["quarantine"]["places"], serde_json::json!([2]));
+    assert_eq!(
+        json["delivery"]["quarantine"]["positions"],
+        serde_json::json!([2])
+    );
     assert_finding(&explanation, "a part of it is in quarantine: event-incomplete");
 }
 

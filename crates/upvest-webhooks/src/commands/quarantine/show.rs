@@ -21,10 +21,10 @@ impl Report for Shown {
         ]);
         for part in &self.parts {
             text.push_str(&format!("\nin quarantine: {}\n", part.reason));
-            let places = Some(joined(&part.events)).filter(|places| !places.is_empty());
+            let positions = Some(joined(&part.events)).filter(|positions| !positions.is_empty());
             text.push_str(&facts([
                 ("  object", Some(part.object.clone())),
-                ("  events", places),
+                ("  events", positions),
                 ("  now", Some(outlook_text(&part.now))),
             ]));
         }

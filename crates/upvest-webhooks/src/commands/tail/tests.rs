@@ -160,7 +160,7 @@ async fn a_delivery_shows_whence_it_came_and_what_it_holds() {
             "archived_at": signed.archived_at(&id),
             "body_bytes": delivery.body_bytes,
             "events": [{
-                "place": 0,
+                "position": 0,
                 "event_id": "e1",
                 "type": "ORDER.NEW",
                 "entity": "ORDER#o1",

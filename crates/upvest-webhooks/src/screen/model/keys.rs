@@ -139,9 +139,12 @@ impl App {
             return Command::Draw;
         }
         let of_row = |row| {
-            let place = self.event(row)?.place;
+            let position = self.event(row)?.position;
             let archived_at = self.delivery(row)?.archived_at.clone();
-            Some(Command::Read { archived_at, place })
+            Some(Command::Read {
+                archived_at,
+                position,
+            })
         };
         let Some(read) = self.selected.and_then(of_row) else {
             return Command::Draw;

@@ -82,7 +82,10 @@ fn event_facts(
         ("entity", event.entity.clone()),
         ("occurred", event.occurred_at.as_ref().map(occurred)),
         ("time flag", event.time_flag.map(str::to_owned)),
-        ("place", Some(format!("{} of the batch, from 0", event.place))),
+        (
+            "position",
+            Some(format!("{} of the batch, from 0", event.position)),
+        ),
         ("status", status),
         ("posted", posting.map(told)),
     ]

@@ -59,10 +59,10 @@ fn delivery(second: u8, result: Outcome, reason: Option<&str>, events: Vec<Watch
     }
 }
 
-fn seen(place: usize, event_type: &str, entity: &str, status: Option<(&str, bool)>) -> WatchedEvent {
+fn seen(position: usize, event_type: &str, entity: &str, status: Option<(&str, bool)>) -> WatchedEvent {
     WatchedEvent {
-        place,
-        event_id: format!("1dffadfa-612c-4c01-ae66-66d745b11e{place:02}"),
+        position,
+        event_id: format!("1dffadfa-612c-4c01-ae66-66d745b11e{position:02}"),
         r#type: event_type.to_owned(),
         entity: Some(entity.to_owned()),
         occurred_at: Some("2026-01-05T09:29:58.000000000Z".to_owned()),
@@ -201,7 +201,7 @@ fn an_object_that_was_asked_for_stands_beside_its_event() {
         command,
         Command::Read {
             archived_at,
-            place: 1
+            position: 1
         }
     );
     assert!(screen(&mut app, 150, 22).contains("object: is being read"));
@@ -312,7 +312,7 @@ fn old_rows_make_room_for_new_ones() {
     let mut app = app();
     for _ in 0..100 {
         let events = (0..99)
-            .map(|place| seen(place, "ORDER.NEW", "ORDER#1", None))
+            .map(|position| seen(position, "ORDER.NEW", "ORDER#1", None))
             .collect();
         sight(&mut app, delivery(1, Outcome::Verified, None, events));
     }

@@ -16,9 +16,9 @@ pub(super) fn delivery_text(delivery: &DeliveryContents) -> String {
     let (mark, signature) = signature_text(&delivery.signature);
     lines.add(mark, "signature", signature);
     if let Some(quarantine) = &delivery.quarantine {
-        let which = match quarantine.places.as_slice() {
+        let which = match quarantine.positions.as_slice() {
             [] => "all of it".to_owned(),
-            places => format!("events {} of the batch, counted from 0", joined(places)),
+            positions => format!("events {} of the batch, counted from 0", joined(positions)),
         };
         let text = format!("{}: {which}, in {}", quarantine.reason, quarantine.archived_at);
         lines.add(FAILS, "quarantine", text);

@@ -25,10 +25,10 @@ fn answered(status: Option<u16>, took_ms: u64) -> Posting {
     })
 }
 
-fn post(app: &mut App, delivery_id: &str, place: Option<usize>, posting: Posting) {
+fn post(app: &mut App, delivery_id: &str, position: Option<usize>, posting: Posting) {
     app.take(News::Posting {
         delivery_id: delivery_id.to_owned(),
-        event_id: place.map(|place| format!("1dffadfa-612c-4c01-ae66-66d745b11e{place:02}")),
+        event_id: position.map(|position| format!("1dffadfa-612c-4c01-ae66-66d745b11e{position:02}")),
         posting,
     });
 }
@@ -89,8 +89,8 @@ fn all_that_was_not_taken_is_posted_again() {
         event: Some(event),
     };
     assert_eq!(rows, [row(0, 1), row(2, 0)]);
-    for (delivery_id, place) in [(FIRST, 1), (LAST, 0), (LAST, 1)] {
-        post(&mut app, delivery_id, Some(place), answered(Some(200), 5));
+    for (delivery_id, position) in [(FIRST, 1), (LAST, 0), (LAST, 1)] {
+        post(&mut app, delivery_id, Some(position), answered(Some(200), 5));
     }
     assert_eq!((app.tally().taken, app.tally().not_taken), (4, 0));
     assert_eq!(press(&mut app, "R"), Command::Draw);
@@ -102,7 +102,7 @@ fn what_made_room_for_newer_rows_is_still_counted() {
     let mut app = posted();
     for _ in 0..60 {
         let events = (0..99)
-            .map(|place| seen(place, "ORDER.NEW", "ORDER#1", None))
+            .map(|position| seen(position, "ORDER.NEW", "ORDER#1", None))
             .collect();
         sight(&mut app, delivery(11, Outcome::Verified, None, events));
     }

@@ -9,7 +9,7 @@ use upvest::Occurred;
 
 use crate::error::{Error, Result};
 use crate::find;
-use crate::stack::{Part, Stack};
+use crate::stack::{Output, Stack};
 
 pub use list::{Cursor, EventList, ListedEvent, MOST_DELIVERIES, Query, list};
 
@@ -75,7 +75,7 @@ pub async fn show(stack: &Stack, event_id: &str) -> Result<EventReport> {
     let event = event.ok_or_else(|| Error::not_found(format!("no event {event_id} in the event log")))?;
     let mut report = EventReport::of(event)?;
     if let Some(key) = &report.archived_at {
-        report.archived_at = Some(format!("s3://{}/{key}", stack.part(Part::ArchiveBucket)?));
+        report.archived_at = Some(format!("s3://{}/{key}", stack.output(Output::ArchiveBucket)?));
     }
     Ok(report)
 }

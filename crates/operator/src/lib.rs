@@ -39,13 +39,13 @@
 //! - Every failure is an [`Error`] with an [`ErrorKind`]. Things that are found to be wrong are no failures but results.
 //!
 //! ```no_run
-//! use operator::{Part, Reporter, StackChoice, StackFinder};
+//! use operator::{Output, Reporter, StackChoice, StackFinder};
 //! use pipeline::runtime::config::{Lookup, environment};
 //!
 //! # async fn find() -> operator::Result<()> {
 //! let choice = StackChoice { stack: Some("webhooks-live".to_owned()), ..StackChoice::default() };
 //! let finder = StackFinder::new(choice, Lookup::new(&environment), Reporter::silent());
-//! println!("delivered to {}", finder.stack().await?.part(Part::WebhookUrl)?);
+//! println!("delivered to {}", finder.stack().await?.output(Output::WebhookUrl)?);
 //! # Ok(())
 //! # }
 //! ```
@@ -94,4 +94,4 @@ pub mod webhooks;
 pub use error::{Error, ErrorKind, Result};
 pub use repair::{Repair, RepairOptions};
 pub use reporter::{Progress, Reporter};
-pub use stack::{Part, Queue, Stack, StackChoice, StackFinder};
+pub use stack::{Output, Queue, Stack, StackChoice, StackFinder};

@@ -14,4 +14,4 @@ pub use outlook::Outlook;
 pub use reverify::{Request, ReverifyReport, reverify};
 pub use selection::Selection;
 pub use sending::{Reverified, ReverifyResult};
-pub use show::{Part, Shown, Signature, show};
+pub use show::{Shown, ShownObject, Signature, show};

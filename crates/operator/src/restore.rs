@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::error::{Error, Result};
 use crate::repair::{Decision, Ending, Repair};
-use crate::stack::Part;
+use crate::stack::Output;
 
 /// Names the operation in the audit table.
 const COMMAND: &str = "restore";
@@ -146,12 +146,12 @@ fn begin(repair: &Repair<'_>, request: &Request) -> Result<(Restoring, RestoreRe
             table.name()
         )));
     }
-    let into = repair.stack.part(match table {
-        RestorableTable::Events => Part::EventsTable,
-        RestorableTable::Idempotency => Part::IdempotencyTable,
-        RestorableTable::Keys => Part::KeysTable,
-        RestorableTable::Subscriptions => Part::SubscriptionsTable,
-        RestorableTable::Audit => Part::AuditTable,
+    let into = repair.stack.output(match table {
+        RestorableTable::Events => Output::EventsTable,
+        RestorableTable::Idempotency => Output::IdempotencyTable,
+        RestorableTable::Keys => Output::KeysTable,
+        RestorableTable::Subscriptions => Output::SubscriptionsTable,
+        RestorableTable::Audit => Output::AuditTable,
     })?;
     if into == *from {
         return Err(Error::usage(format!(

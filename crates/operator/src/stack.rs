@@ -24,9 +24,9 @@ pub(crate) use resources::Resource;
 
 use crate::error::{Error, Result};
 
-/// Names a part of a stack that an operation works on.
+/// Names an output of a stack that an operation needs: mostly the name of a table or a bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Part {
+pub enum Output {
     /// Names the table with the keys that deliveries are verified by.
     KeysTable,
     /// Names the events table, which is the event log.
@@ -51,7 +51,7 @@ pub enum Part {
     UpvestSecret,
 }
 
-impl Part {
+impl Output {
     pub(crate) const ALL: [Self; 11] = [
         Self::KeysTable,
         Self::EventsTable,
@@ -86,7 +86,7 @@ impl Part {
 
 /// Gives access to a deployed stack.
 ///
-/// That a part is missing shows when it is asked for: some operations can do without.
+/// That an output is missing shows when it is asked for: some operations can do without.
 #[derive(Debug)]
 pub struct Stack {
     config: SdkConfig,
@@ -97,7 +97,7 @@ pub struct Stack {
 }
 
 impl Stack {
-    /// Describes a stack by its outputs. Without a name it is one whose parts the environment names one by one.
+    /// Describes a stack by its outputs. Without a name it is one whose outputs the environment gives one by one.
     pub fn new(
         config: SdkConfig,
         name: Option<String>,
@@ -137,7 +137,7 @@ impl Stack {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Usage`](crate::ErrorKind) where only its parts are named.
+    /// [`ErrorKind::Usage`](crate::ErrorKind) where only its outputs are given.
     pub fn name(&self) -> Result<&str> {
         self.name.as_deref().ok_or_else(|| {
             Error::usage(
@@ -146,18 +146,18 @@ impl Stack {
         })
     }
 
-    /// Gives the name or the URL of a part.
+    /// Gives the value of an output.
     ///
     /// # Errors
     ///
     /// [`Error`] when neither the stack nor the environment names it.
-    pub fn part(&self, part: Part) -> Result<String> {
-        let (variable, output) = part.names();
+    pub fn output(&self, output: Output) -> Result<String> {
+        let (variable, output) = output.names();
         if self.name.is_none() && self.optional(output).is_none() {
             let message = format!("no stack is named: use --stack NAME or --local, or set {variable}");
             return Err(Error::usage(message));
         }
-        self.output(output)
+        self.required(output)
     }
 
     /// Lists the queues of the stack: all, but for that of requests for keys where the stack does not manage its subscription.
@@ -174,7 +174,7 @@ impl Stack {
     ///
     /// [`Error`] when the stack does not have it.
     pub fn queue_url(&self, queue: Queue) -> Result<String> {
-        self.output(&format!("{queue}QueueUrl"))
+        self.required(&format!("{queue}QueueUrl"))
     }
 
     /// Gives the URL of a queue's dead-letter queue.
@@ -183,7 +183,7 @@ impl Stack {
     ///
     /// [`Error`] when the stack does not have it.
     pub fn dead_letter_queue_url(&self, queue: Queue) -> Result<String> {
-        self.output(&format!("{queue}DeadLetterQueueUrl"))
+        self.required(&format!("{queue}DeadLetterQueueUrl"))
     }
 
     /// Tells which of Upvest's environments the stack receives from: its parameter of that name. One that does not say so is taken
@@ -232,7 +232,7 @@ impl Stack {
         self.outputs.get(output).map(String::as_str)
     }
 
-    fn output(&self, output: &str) -> Result<String> {
+    fn required(&self, output: &str) -> Result<String> {
         let value = self.outputs.get(output).cloned();
         value.ok_or_else(|| match &self.name {
             Some(stack) => Error::not_found(format!(

@@ -24,7 +24,7 @@ pub use self::samples::{stories, types};
 use self::following::Follower;
 use crate::error::{Error, Result};
 use crate::send::{Accepted, Answer, Load, Outcome, Payload, Target};
-use crate::stack::{Part, Stack, StackFinder};
+use crate::stack::{Output, Stack, StackFinder};
 use crate::upvest_account::UpvestAccount;
 
 /// Limits how long the stack may take to answer.
@@ -115,7 +115,7 @@ pub async fn trigger(stacks: &StackFinder<'_>, request: &Request, clock: &Clock)
     // Before the key, which the first trigger makes: a live stack is to get none.
     refuse_live(stacks, stack).await?;
     let key = key::ready(stack, clock).await?;
-    let target = Target::new(&stack.part(Part::WebhookUrl)?, false)?;
+    let target = Target::new(&stack.output(Output::WebhookUrl)?, false)?;
     let load = Load::new(vec![Payload::Events(json)], key, &target, ANSWER, clock)?;
     let follower = Follower::of(stack)?;
     let outcome = load.run_one().await?;

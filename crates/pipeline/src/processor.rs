@@ -26,7 +26,7 @@ use upvest::effects::{Dispatch, Transition};
 use crate::actions::DomainActions;
 use crate::error::{AwsError, Failure, Panicked, caught, unwinding};
 use crate::processor::bus::{EventBus, Publication};
-use crate::queues::consumer::{Part, Patience, Records, Settled, SourceQueue, report_batch};
+use crate::queues::consumer::{Patience, Records, Settled, Share, SourceQueue, report_batch};
 use crate::queues::domains::{DISPATCH, Dispatched, EventMessageError, TRANSITION, subject, transition_text};
 use crate::queues::envelope::attribute;
 use crate::runtime::clock::Clock;
@@ -69,7 +69,7 @@ impl Processor {
         let response = Box::pin(self.queue.consume(
             event,
             invocation,
-            async |part: &Part<'_, '_>| Box::pin(self.process(part, invocation)).await,
+            async |share: &Share<'_, '_>| Box::pin(self.process(share, invocation)).await,
             async |message: &SqsMessage| Box::pin(self.last_words(message)).await,
         ))
         .await;
@@ -78,8 +78,8 @@ impl Processor {
         response
     }
 
-    async fn process(&self, part: &Part<'_, '_>, invocation: &Invocation) -> Vec<Settled> {
-        let messages = part.messages();
+    async fn process(&self, share: &Share<'_, '_>, invocation: &Invocation) -> Vec<Settled> {
+        let messages = share.messages();
         let read: Vec<_> = messages
             .iter()
             .map(|message| caught(|| Dispatched::from_message(message)))
@@ -92,7 +92,7 @@ impl Processor {
             .iter()
             .zip(projected)
             .map(|(message, projected)| projected.map_err(|error| failure(message, &error, None)));
-        Box::pin(part.in_order(
+        Box::pin(share.in_order(
             prepared.collect(),
             async |round| Box::pin(self.act_on_round(round, invocation)).await,
             async |done| Box::pin(self.publish(done)).await,

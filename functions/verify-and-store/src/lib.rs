@@ -11,7 +11,7 @@ use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use futures_util::future::join_all;
 use pipeline::environment::Environment;
 use pipeline::error::{ErrorChain, Failure, unwinding};
-use pipeline::queues::consumer::{Part, Patience, Records, SourceQueue, report_batch};
+use pipeline::queues::consumer::{Patience, Records, Share, SourceQueue, report_batch};
 use pipeline::queues::domains::{DomainQueues, EventMessage, Routes};
 use pipeline::queues::envelope::attribute;
 use pipeline::queues::key_requests::KeyRequests;
@@ -188,10 +188,10 @@ pub async fn handle(deps: &Deps, event: &SqsEvent, invocation: &Invocation) -> S
     }
     let noted = receipt::with_doubts(event, deps.ingest.as_deref());
     let event = &*noted;
-    let work = async |part: &Part<'_, '_>| {
-        let results = Box::pin(handle_batch(deps, part.messages())).await;
-        pending::remove(&deps.pending, part.messages(), &results).await;
-        part.settle(results).await
+    let work = async |share: &Share<'_, '_>| {
+        let results = Box::pin(handle_batch(deps, share.messages())).await;
+        pending::remove(&deps.pending, share.messages(), &results).await;
+        share.settle(results).await
     };
     // A delivery says all that there is to say of it.
     let last_words = async |_: &SqsMessage| Ok(Vec::new());

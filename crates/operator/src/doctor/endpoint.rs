@@ -15,7 +15,7 @@ use super::finding::Finding;
 use crate::error::Result;
 use crate::operator_key::OperatorKey;
 use crate::send::{Answer, Load, Target};
-use crate::stack::{Part, Stack};
+use crate::stack::{Output, Stack};
 
 const DNS: &str = "name";
 const TLS: &str = "certificate";
@@ -49,7 +49,7 @@ struct Refusal {
 
 /// Checks the URL without leaving a trace but two refused requests, which ring no alarm.
 pub(super) async fn check(stack: &Stack, timeout: Duration) -> Checked {
-    let text = stack.part(Part::WebhookUrl)?;
+    let text = stack.output(Output::WebhookUrl)?;
     // What the operator does not send here is no secret, so that plain http needs no leave.
     let target = Target::new(&text, true).map_err(|error| {
         let advice = "deploy the stack with a PublicUrl that begins with https://";
@@ -86,7 +86,7 @@ pub(super) async fn probe(stack: &Stack, key: Option<&OperatorKey>, timeout: Dur
                    `keys import --key-id ID --hmac-secret-file FILE --reason TEXT`";
         return Ok(vec![Finding::skipped(PROBE, why)]);
     };
-    let url = stack.part(Part::WebhookUrl)?;
+    let url = stack.output(Output::WebhookUrl)?;
     let signing_key = key.signing_key(stack).await.map_err(|error| {
         let advice = "import the key: `keys import --key-id ID --hmac-secret-file FILE --reason TEXT`";
         Finding::failed(PROBE, ErrorChain(&error).to_string(), advice)

@@ -8,7 +8,7 @@ use jiff::SignedDuration;
 use super::check::{CheckError, Checked, SET_BACK, unless};
 use super::finding::{Finding, Verdict};
 use crate::names::joined;
-use crate::stack::{NOT_THERE, Part, Stack};
+use crate::stack::{NOT_THERE, Output, Stack};
 
 const TABLES: &str = "tables";
 const ARCHIVE: &str = "archive";
@@ -25,13 +25,13 @@ const MOST_COUNTED: usize = 10_000;
 pub(super) async fn tables(stack: &Stack) -> Checked {
     let client = stack.dynamodb();
     let mut names = vec![
-        stack.part(Part::EventsTable)?,
-        stack.part(Part::EntitiesTable)?,
-        stack.part(Part::IdempotencyTable)?,
-        stack.part(Part::KeysTable)?,
-        stack.part(Part::AuditTable)?,
+        stack.output(Output::EventsTable)?,
+        stack.output(Output::EntitiesTable)?,
+        stack.output(Output::IdempotencyTable)?,
+        stack.output(Output::KeysTable)?,
+        stack.output(Output::AuditTable)?,
     ];
-    names.extend(stack.part(Part::SubscriptionsTable));
+    names.extend(stack.output(Output::SubscriptionsTable));
     let checked = join_all(names.iter().map(|name| table(&client, name))).await;
     let mut found: Vec<(Finding, Vec<&str>)> = Vec::new();
     for (name, problems) in names.iter().zip(checked) {
@@ -95,7 +95,7 @@ async fn table(client: &aws_sdk_dynamodb::Client, name: &str) -> Checked {
 /// Checks that the archive's bucket is versioned, encrypted and closed to the public.
 pub(super) async fn archive(stack: &Stack) -> Checked {
     let client = stack.s3();
-    let bucket = stack.part(Part::ArchiveBucket)?;
+    let bucket = stack.output(Output::ArchiveBucket)?;
     let versioning = client.get_bucket_versioning().bucket(&bucket).send().await;
     let versioning = versioning.map_err(CheckError::of("s3:GetBucketVersioning"))?;
     let block = client.get_public_access_block().bucket(&bucket).send().await;

@@ -9,7 +9,7 @@ use upvest_api::{Client, NewWebhook, Scope, Webhook, WebhookChange, WebhookConfi
 use super::check::{CheckError, Checked};
 use super::deployment::Parameters;
 use super::finding::Finding;
-use crate::stack::{Part, Stack};
+use crate::stack::{Output, Stack};
 use crate::webhooks::is_same_url;
 
 const THERE: &str = "subscription";
@@ -44,7 +44,7 @@ pub(super) async fn credentials(stack: &Stack, upvest: &Client) -> Checked {
 
 /// Checks that one enabled subscription delivers to the stack, as it was deployed.
 pub(super) async fn check(stack: &Stack, upvest: &Client, parameters: &Parameters) -> Checked {
-    let url = stack.part(Part::WebhookUrl)?;
+    let url = stack.output(Output::WebhookUrl)?;
     let all = upvest.list_webhooks().await?;
     let ours: Vec<&Webhook> = all
         .iter()

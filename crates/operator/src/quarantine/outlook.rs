@@ -20,7 +20,7 @@ use upvest::{Event, Projection};
 use crate::error::Result;
 use crate::event_refusals::Refusals;
 use crate::names::joined;
-use crate::stack::{Part, Stack};
+use crate::stack::{Output, Stack};
 
 /// Verifies again what is in quarantine, by what a stack verifies by, and looks where the stack keeps what was verified.
 pub(crate) struct Reverifier {
@@ -73,7 +73,10 @@ impl Reverifier {
             refusals: Refusals::of(stack, clock.clone())?,
             clock,
             policy: stack.policy("FreshnessPolicy")?,
-            origin: stack.part(Part::WebhookUrl).ok().and_then(|url| url.parse().ok()),
+            origin: stack
+                .output(Output::WebhookUrl)
+                .ok()
+                .and_then(|url| url.parse().ok()),
         })
     }
 

@@ -22,7 +22,7 @@ use crate::stack::{self, Stack};
 pub struct Shown {
     /// Names the delivery by the id that the receiver gave it.
     pub delivery_id: Uuid,
-    /// Gives the time at which it was read; by then the outlook of its parts held.
+    /// Gives the time at which it was read; by then the outlook of its objects held.
     pub at: Timestamp,
     /// Gives the time of receipt, as of which its signature is verified.
     pub received_at: Timestamp,
@@ -32,8 +32,8 @@ pub struct Shown {
     pub bytes: usize,
     /// Tells what the sender signed, by its own account.
     pub signature: Signature,
-    /// Lists what is in quarantine of it, for each reason.
-    pub parts: Vec<Part>,
+    /// Lists its objects in quarantine, one for each reason.
+    pub objects: Vec<ShownObject>,
     /// Holds the body, if it was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub body: Option<String>,
@@ -41,8 +41,8 @@ pub struct Shown {
 
 /// Tells what of a delivery is in quarantine for one reason.
 #[derive(Debug, Serialize)]
-pub struct Part {
-    /// Names why this part is in quarantine, like `unknown-key`.
+pub struct ShownObject {
+    /// Names why it is in quarantine, like `unknown-key`.
     pub reason: String,
     /// Locates the object in the quarantine's bucket, as `s3://BUCKET/KEY`.
     pub object: String,
@@ -117,13 +117,13 @@ impl Signature {
 /// [`Error`] of the kind not-found where nothing of it is in quarantine.
 pub async fn show(stack: &Stack, delivery_id: Uuid, with_body: bool, clock: &Clock) -> Result<Shown> {
     let reverifier = Reverifier::of(stack, clock.clone())?;
-    let bucket = stack.part(stack::Part::QuarantineBucket)?;
-    let (mut parts, mut whole) = (Vec::new(), None);
+    let bucket = stack.output(stack::Output::QuarantineBucket)?;
+    let (mut objects, mut whole) = (Vec::new(), None);
     for quarantined in reverifier.archive.quarantined_parts(delivery_id).await? {
         let Some(delivery) = read(&reverifier.archive, &quarantined).await? else {
             continue;
         };
-        parts.push(Part {
+        objects.push(ShownObject {
             reason: quarantined.reason().to_owned(),
             object: format!("s3://{bucket}/{}", quarantined.key()),
             events: delivery.events.clone(),
@@ -143,6 +143,6 @@ pub async fn show(stack: &Stack, delivery_id: Uuid, with_body: bool, clock: &Clo
         body: with_body.then(|| String::from_utf8_lossy(&envelope.body).into_owned()),
         request: hide_in_request(envelope.request),
         signature,
-        parts,
+        objects,
     })
 }

@@ -18,7 +18,7 @@ use super::report::{Reconciliation, RepairReport};
 use crate::error::{Error, Result};
 use crate::repair::{Audit, Decision, Repair};
 use crate::send::{Load, Pace, Target};
-use crate::stack::Part;
+use crate::stack::Output;
 
 /// Names the operation in the audit table.
 const COMMAND: &str = "reconcile";
@@ -43,7 +43,7 @@ pub async fn repair(
     confirm: impl FnOnce(usize) -> Result<bool>,
 ) -> Result<Reconciliation> {
     // Before all the reading, which takes a while: what is missing for the repair should not show after it.
-    let target = Target::new(&repair.stack.part(Part::WebhookUrl)?, false)?;
+    let target = Target::new(&repair.stack.output(Output::WebhookUrl)?, false)?;
     let audit = repair.audit().await?;
     let mut report = compare(repair.stack, client, scope, repair.options.per_second).await?;
     report.dry_run = repair.options.dry_run;

@@ -15,7 +15,7 @@ use pipeline::stores::restoring::{RestorableTable, Restoring};
 use pipeline::stores::subscriptions::Subscriptions;
 use upvest::Domain;
 
-use super::{Part, Queue, Stack};
+use super::{Output, Queue, Stack};
 use crate::error::{Error, Result};
 
 /// Is the code by which most services say that there is no such thing: DynamoDB, EventBridge, Lambda, Secrets Manager and Cloud
@@ -77,29 +77,32 @@ impl Stack {
 impl Stack {
     /// Opens the event log, which has an item for each event that was received.
     pub(crate) fn event_log(&self) -> Result<EventLog> {
-        Ok(EventLog::new(self.dynamodb(), self.part(Part::EventsTable)?))
+        Ok(EventLog::new(self.dynamodb(), self.output(Output::EventsTable)?))
     }
 
     /// Opens the table of entities, which has the state that their events add up to.
     pub(crate) fn entities(&self) -> Result<Entities> {
-        Ok(Entities::new(self.dynamodb(), self.part(Part::EntitiesTable)?))
+        Ok(Entities::new(
+            self.dynamodb(),
+            self.output(Output::EntitiesTable)?,
+        ))
     }
 
     /// Opens the keys that deliveries are verified by.
     pub(crate) fn verifying_keys(&self, clock: Clock) -> Result<Keys> {
-        let table = self.part(Part::KeysTable)?;
+        let table = self.output(Output::KeysTable)?;
         Ok(Keys::new(self.dynamodb(), self.secrets(), table, clock))
     }
 
     /// Opens the keys table to list and change the keys themselves.
     pub(crate) fn keys(&self, clock: Clock) -> Result<KeysTable> {
-        let table = self.part(Part::KeysTable)?;
+        let table = self.output(Output::KeysTable)?;
         Ok(KeysTable::new(self.dynamodb(), table, clock))
     }
 
     /// Opens the table of subscriptions; `None` where the stack does not manage its own and takes events of any.
     pub(crate) fn subscriptions(&self, clock: Clock) -> Option<Subscriptions> {
-        let table = self.part(Part::SubscriptionsTable).ok()?;
+        let table = self.output(Output::SubscriptionsTable).ok()?;
         Some(Subscriptions::new(self.dynamodb(), table, clock))
     }
 
@@ -110,7 +113,7 @@ impl Stack {
 
     /// Opens the records of actions, to read them.
     pub(crate) fn idempotency(&self, clock: Clock) -> Result<Idempotency> {
-        let table = self.part(Part::IdempotencyTable)?;
+        let table = self.output(Output::IdempotencyTable)?;
         Ok(Idempotency::reader(self.dynamodb(), table, clock))
     }
 
@@ -121,22 +124,22 @@ impl Stack {
 
     /// Opens the audit table, whose items `clock` dates.
     pub(crate) fn audit_log(&self, clock: Clock) -> Result<AuditLog> {
-        let table = self.part(Part::AuditTable)?;
+        let table = self.output(Output::AuditTable)?;
         Ok(AuditLog::new(self.dynamodb(), table, clock))
     }
 
     /// Opens the archive, which has the quarantine too.
     pub(crate) fn archive(&self) -> Result<Archive> {
         let (verified, quarantine) = (
-            self.part(Part::ArchiveBucket)?,
-            self.part(Part::QuarantineBucket)?,
+            self.output(Output::ArchiveBucket)?,
+            self.output(Output::QuarantineBucket)?,
         );
         Ok(Archive::new(self.s3(), verified, quarantine))
     }
 
     /// Opens the bucket of what was answered and is not settled.
     pub(crate) fn pending(&self) -> Result<Pending> {
-        Ok(Pending::new(self.s3(), self.part(Part::PendingBucket)?))
+        Ok(Pending::new(self.s3(), self.output(Output::PendingBucket)?))
     }
 
     /// Opens the queue that verify-and-store reads, to send deliveries to it again.

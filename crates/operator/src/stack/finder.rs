@@ -13,7 +13,7 @@ use tokio::sync::OnceCell;
 use upvest_api::Environment;
 
 use super::named::named;
-use super::{Part, Stack};
+use super::{Output, Stack};
 use crate::error::{Error, Result};
 use crate::reporter::Reporter;
 
@@ -84,7 +84,7 @@ fn two_stacks(context: &str, stack: &str) -> Error {
 
 impl<'f> StackFinder<'f> {
     /// Finds the stack that was chosen, or else the one that the environment names, or else the one that runs on this
-    /// machine. Variables of the environment that name a part of it (`KEYS_TABLE` ...) win over its outputs.
+    /// machine. Variables of the environment that give one of its outputs (`KEYS_TABLE` ...) win over it.
     #[must_use]
     pub fn new(choice: StackChoice, variables: Lookup<'f>, reporter: Reporter<'f>) -> Self {
         Self {
@@ -193,11 +193,11 @@ impl<'f> StackFinder<'f> {
     }
 
     async fn find(&self) -> Result<Option<Stack>> {
-        let part = |part: Part| {
-            let (variable, output) = part.names();
+        let output = |output: Output| {
+            let (variable, output) = output.names();
             Some((output.to_owned(), self.variables.optional(variable)?))
         };
-        let parts: Vec<_> = Part::ALL.into_iter().filter_map(part).collect();
+        let given: Vec<_> = Output::ALL.into_iter().filter_map(output).collect();
         let mut stack = match self.source(Path::new(LOCAL_STACK_FILE).exists())? {
             Source::Local { file, chosen } => {
                 if chosen {
@@ -210,11 +210,11 @@ impl<'f> StackFinder<'f> {
             }
             Source::Named(name) => named(self.choice.aws().await?, name).await?,
             // Without a region, that nothing is named is what to say first.
-            Source::Unnamed if parts.is_empty() => return Ok(None),
+            Source::Unnamed if given.is_empty() => return Ok(None),
             Source::Unnamed => Stack::new(self.choice.aws().await?, None, []),
         };
         // They take the place of the stack's own outputs.
-        stack.outputs.extend(parts);
+        stack.outputs.extend(given);
         Ok(Some(stack.at(self.clock.clone())))
     }
 
@@ -368,11 +368,11 @@ mod tests {
         let variables = |name: &str| (name == "EVENTS_TABLE").then(|| "other".to_owned());
         let finder = StackFinder::new(choice, Lookup::new(&variables), Reporter::silent());
         let stack = finder.stack().await.unwrap();
-        assert_eq!(stack.part(Part::KeysTable).unwrap(), "keys");
-        assert_eq!(stack.part(Part::EventsTable).unwrap(), "other");
+        assert_eq!(stack.output(Output::KeysTable).unwrap(), "keys");
+        assert_eq!(stack.output(Output::EventsTable).unwrap(), "other");
         assert_eq!(stack.name().unwrap(), "upvest-webhooks");
         assert!(stack.is_local());
-        let error = stack.part(Part::EntitiesTable).unwrap_err().to_string();
+        let error = stack.output(Output::EntitiesTable).unwrap_err().to_string();
         assert!(
             error.starts_with("stack upvest-webhooks has no output EntitiesTableName"),
             "{error}"

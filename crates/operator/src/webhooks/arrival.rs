@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::is_same_url;
 use crate::error::{Error, Result};
 use crate::send::Accepted;
-use crate::stack::{Part, StackFinder};
+use crate::stack::{Output, StackFinder};
 
 const OK: u16 = 200;
 /// Sets the pause between two looks for a delivery that is still on its way through the stack.
@@ -90,7 +90,7 @@ pub(super) async fn search(
     let Some(stack) = stacks.if_named().await.map_err(unsearched())? else {
         return unknown("no stack is named");
     };
-    let stack_url = stack.part(Part::WebhookUrl).map_err(unsearched())?;
+    let stack_url = stack.output(Output::WebhookUrl).map_err(unsearched())?;
     if !is_same_url(webhook_url, &stack_url) {
         return unknown(&format!(
             "the subscription delivers to {webhook_url}, and the stack receives at {stack_url}"

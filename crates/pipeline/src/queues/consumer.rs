@@ -29,7 +29,7 @@ use crate::runtime::metrics::{self, Subject};
 use crate::stores::idempotency::attempts::Attempts;
 
 pub use self::dead_letters::REASON;
-pub use self::one_by_one::Part;
+pub use self::one_by_one::Share;
 
 /// Settles the messages of a queue that Lambda polls for us: done, tried again, or moved to the dead-letter queue.
 #[derive(Debug, Clone)]

@@ -2,7 +2,7 @@
 
 use clap::CommandFactory;
 use operator::send::Summary;
-use operator::{Part, Result, StackFinder};
+use operator::{Output, Result, StackFinder};
 use pipeline::runtime::clock::Clock;
 
 use super::{Cli, Command};
@@ -55,7 +55,7 @@ impl Command {
 async fn sent(arguments: send::Arguments, stacks: &StackFinder<'_>, clock: &Clock) -> Result<Summary> {
     let url = match arguments.url() {
         Some(url) => url.to_owned(),
-        None => stacks.stack().await?.part(Part::WebhookUrl)?,
+        None => stacks.stack().await?.output(Output::WebhookUrl)?,
     };
     arguments.run(&url, clock, stacks.reporter()).await
 }

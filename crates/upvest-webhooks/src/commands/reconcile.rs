@@ -122,7 +122,7 @@ impl Arguments {
 impl RepairArguments {
     /// Gives the key that events are signed with, if any are to be told. The grammar cannot say that it is needed then.
     fn key(&self) -> Result<Option<OperatorKey>> {
-        // A rehearsal is the comparison itself: it posts nothing, and takes no key.
+        // A dry run is the comparison itself: it posts nothing, and takes no key.
         if !self.repair || self.dry_run {
             return Ok(None);
         }

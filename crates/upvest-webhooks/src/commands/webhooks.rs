@@ -11,7 +11,7 @@ use std::io;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use operator::{Error, Part, Result, StackFinder, webhooks};
+use operator::{Error, Output, Result, StackFinder, webhooks};
 use upvest_api::{ResourceId, Url, Webhook};
 
 use self::arguments::{CreateArgs, UpdateArgs};
@@ -159,7 +159,7 @@ impl Webhooks {
 }
 
 async fn own_url(stacks: &StackFinder<'_>) -> Result<Url> {
-    let url = stacks.stack().await?.part(Part::WebhookUrl)?;
+    let url = stacks.stack().await?.output(Output::WebhookUrl)?;
     let parsed = url.parse();
     parsed.map_err(|_| Error::failed(format!("the stack's WebhookUrl {url} is not a URL: use --url")))
 }

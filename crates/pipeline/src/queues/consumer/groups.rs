@@ -5,14 +5,14 @@ use std::collections::{BTreeMap, VecDeque};
 use aws_lambda_events::event::sqs::SqsMessage;
 use futures_util::future::join_all;
 
-use super::one_by_one::{Part, group_of};
+use super::one_by_one::{Share, group_of};
 use super::{Settled, waits};
 use crate::error::Failure;
 
-/// Lists the messages of a group that are still to be ended, by their place in the part, each with what was begun of it.
+/// Lists the messages of a group that are still to be ended, by their place in the share, each with what was begun of it.
 type Group<P> = VecDeque<(usize, Result<P, Failure>)>;
 
-impl Part<'_, '_> {
+impl Share<'_, '_> {
     /// Ends the work on the messages of a FIFO queue; tells of each how it was settled. `prepared` has for each message what was
     /// begun for all of them together, or why that failed. `act` goes on with it in rounds: the first message of every group,
     /// then the second of every group, and so on; `finish` ends it, once for all of them. Once a message has to be retried, the
@@ -131,12 +131,12 @@ mod tests {
         finish: impl AsyncFn(Vec<P>) -> Vec<Result<(), Failure>>,
     ) -> Vec<Settled> {
         let (queue, messages): (_, Vec<&SqsMessage>) = (queue(), event.records.iter().collect());
-        let part = Part {
+        let share = Share {
             queue: &queue,
             messages: &messages,
             attempts: 0,
         };
-        part.in_order(prepared, act, finish).await
+        share.in_order(prepared, act, finish).await
     }
 
     /// Acts on all messages and finishes them; fails the one of this id at `act`, or at `finish`.

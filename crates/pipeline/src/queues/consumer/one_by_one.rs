@@ -21,16 +21,16 @@ pub(super) const PROCESS: &str = "process";
 /// Bounds what a message says it is about, in bytes: more is none of ours.
 const MAX_SUBJECT: usize = 512;
 
-/// Holds messages that are handled together: several that are new, or one that is not.
+/// Holds the messages of a batch that are handled together: several that are new, or one that is not.
 #[derive(Debug, Clone, Copy)]
-pub struct Part<'p, 'm> {
+pub struct Share<'p, 'm> {
     pub(super) queue: &'p SourceQueue,
     pub(super) messages: &'p [&'m SqsMessage],
     /// Counts the attempts at the message, this one included; 0 where they are not counted.
     pub(super) attempts: u32,
 }
 
-impl<'m> Part<'_, 'm> {
+impl<'m> Share<'_, 'm> {
     /// Lists the messages, in the order in which they were received.
     #[must_use]
     pub fn messages(&self) -> &[&'m SqsMessage] {
@@ -44,14 +44,14 @@ impl<'m> Part<'_, 'm> {
 }
 
 impl SourceQueue {
-    /// Handles a batch. `work` handles a part of it, and tells of each message how it was settled. `last_words` gives the
+    /// Handles a batch. `work` handles a share of it, and tells of each message how it was settled. `last_words` gives the
     /// attributes that the copy of a message in the dead-letter queue has in place of the message's own where it killed its
     /// process, so that `work` cannot say.
     pub async fn consume(
         &self,
         event: &SqsEvent,
         invocation: &Invocation,
-        work: impl AsyncFn(&Part<'_, '_>) -> Vec<Settled>,
+        work: impl AsyncFn(&Share<'_, '_>) -> Vec<Settled>,
         last_words: impl AsyncFn(&SqsMessage) -> Result<Vec<(&'static str, String)>, AwsError>,
     ) -> SqsBatchResponse {
         let mut batch = Batch {
@@ -90,7 +90,7 @@ pub(super) type Suspected = (Suspect, Vec<usize>);
 
 impl<W, L> Batch<'_, W, L>
 where
-    W: AsyncFn(&Part<'_, '_>) -> Vec<Settled>,
+    W: AsyncFn(&Share<'_, '_>) -> Vec<Settled>,
     L: AsyncFn(&SqsMessage) -> Result<Vec<(&'static str, String)>, AwsError>,
 {
     async fn handle(&mut self) {
@@ -127,12 +127,12 @@ where
     /// Works on messages together, and keeps what became of them.
     async fn work_on(&mut self, places: &[usize], attempts: u32) {
         let messages: Vec<&SqsMessage> = places.iter().map(|place| self.messages[*place]).collect();
-        let part = Part {
+        let share = Share {
             queue: self.queue,
             messages: &messages,
             attempts,
         };
-        let settled = match unwinding(Box::pin((self.work)(&part))).await {
+        let settled = match unwinding(Box::pin((self.work)(&share))).await {
             Ok(settled) => settled,
             // Nothing of them is known: alone, each shows whether it was the one.
             Err(panicked) => {
@@ -142,7 +142,7 @@ where
                     error = failure.reason,
                     "messages were not handled"
                 );
-                part.settle(vec![Err(failure); messages.len()]).await
+                share.settle(vec![Err(failure); messages.len()]).await
             }
         };
         for (place, settled) in places.iter().zip(settled) {

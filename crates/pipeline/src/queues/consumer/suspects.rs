@@ -7,7 +7,7 @@ use aws_lambda_events::event::sqs::SqsMessage;
 use aws_sdk_sqs::types::DeleteMessageBatchRequestEntry;
 use futures_util::future::join_all;
 
-use super::one_by_one::{Batch, PROCESS, Part, Suspected};
+use super::one_by_one::{Batch, PROCESS, Share, Suspected};
 use super::{Records, Settled, waits};
 use crate::error::{AwsError, ErrorChain, Failure, Kind};
 use crate::stores::idempotency::attempts::Suspect;
@@ -17,7 +17,7 @@ const BATCH: usize = 10;
 
 impl<W, L> Batch<'_, W, L>
 where
-    W: AsyncFn(&Part<'_, '_>) -> Vec<Settled>,
+    W: AsyncFn(&Share<'_, '_>) -> Vec<Settled>,
     L: AsyncFn(&SqsMessage) -> Result<Vec<(&'static str, String)>, AwsError>,
 {
     /// Tries the first of the suspects, with nothing else left in this process; gives the others back.

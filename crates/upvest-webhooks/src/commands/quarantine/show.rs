@@ -19,13 +19,13 @@ impl Report for Shown {
             ("from", request.source_address.clone()),
             ("body", Some(format!("{} bytes", self.bytes))),
         ]);
-        for part in &self.parts {
-            text.push_str(&format!("\nin quarantine: {}\n", part.reason));
-            let positions = Some(joined(&part.events)).filter(|positions| !positions.is_empty());
+        for object in &self.objects {
+            text.push_str(&format!("\nin quarantine: {}\n", object.reason));
+            let positions = Some(joined(&object.events)).filter(|positions| !positions.is_empty());
             text.push_str(&facts([
-                ("  object", Some(part.object.clone())),
+                ("  object", Some(object.object.clone())),
                 ("  events", positions),
-                ("  now", Some(outlook_text(&part.now))),
+                ("  now", Some(outlook_text(&object.now))),
             ]));
         }
         let signature = signature_text(&self.signature);

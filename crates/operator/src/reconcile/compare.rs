@@ -174,7 +174,9 @@ impl Comparison<'_> {
             id: id.to_string(),
             kind: Kind::Extra,
             fields: Vec::new(),
-            ours: object.ok().and_then(|object| status(&parsed(object.get()))),
+            ours: object
+                .ok()
+                .and_then(|object| status(category, &parsed(object.get())).map(str::to_owned)),
             theirs: None,
             repair: None,
         });
@@ -238,16 +240,17 @@ impl Comparison<'_> {
             self.report(category).recent += 1;
             return;
         }
-        let (own, theirs) = (own.as_ref().and_then(status), status(&theirs));
-        let event_type = event::type_for(category, kind, own.as_deref(), theirs.as_deref());
+        let own = own.as_ref().and_then(|own| status(category, own));
+        let theirs = status(category, &theirs);
+        let event_type = event::type_for(category, kind, own, theirs);
         self.add(Difference {
             entity: entity.to_string(),
             category: category.name,
             id,
             kind,
             fields,
-            ours: own,
-            theirs,
+            ours: own.map(str::to_owned),
+            theirs: theirs.map(str::to_owned),
             repair: Some((event_type, fetched.clone())),
         });
     }

@@ -9,6 +9,8 @@ use serde_json::Value;
 use upvest::category::Category;
 use upvest::decimal::Decimal;
 
+use super::object::status;
+
 /// Says how an object of the stack differs from the one at Upvest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -54,7 +56,7 @@ pub(super) fn difference(
         (Some(ours), Some(theirs)) if theirs < ours => return None,
         (Some(_), Some(_)) => Kind::Diverged,
         _ => {
-            let rank = |object: &Value| category.status_rank(object["status"].as_str().unwrap_or_default());
+            let rank = |object: &Value| category.status_rank(status(category, object).unwrap_or_default());
             match (rank(ours), rank(theirs)) {
                 (Some(ours), Some(theirs)) if theirs > ours => Kind::Stale,
                 _ => Kind::Diverged,

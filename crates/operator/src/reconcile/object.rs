@@ -37,10 +37,11 @@ pub(super) fn parsed(json: &str) -> Value {
     serde_json::from_str(json).unwrap_or_default()
 }
 
-/// Reads the status of an object, where it has one.
-pub(super) fn status(object: &Value) -> Option<String> {
-    let status = object["status"].as_str().filter(|status| !status.is_empty());
-    status.map(str::to_owned)
+/// Reads the status of an object of this category, where it has one.
+pub(super) fn status<'o>(category: &Category, object: &'o Value) -> Option<&'o str> {
+    let mut path = category.status_field.split('.');
+    let status = path.try_fold(object, |object, name| object.get(name))?;
+    status.as_str().filter(|status| !status.is_empty())
 }
 
 /// Reads the member `id` of an object; `None` where it has none.
@@ -51,4 +52,31 @@ pub(super) fn id_of(object: &RawValue) -> Option<ResourceId> {
     }
     let identified: Identified = serde_json::from_str(object.get()).ok()?;
     Some(identified.id)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use upvest::category;
+
+    use super::*;
+
+    #[test]
+    fn the_status_is_where_the_table_of_categories_says() {
+        let of = |event_type, object| status(category::of(event_type), &object).map(str::to_owned);
+        let action = json!({"id": "c", "status": "other", "announcement_status": "CONFIRMED"});
+        assert_eq!(
+            of("CORPORATE_ACTION.UPDATED", action).as_deref(),
+            Some("CONFIRMED")
+        );
+        assert_eq!(of("ORDER.NEW", json!({"status": "NEW"})).as_deref(), Some("NEW"));
+        for object in [
+            json!({"status": ""}),
+            json!({"status": 1}),
+            json!({}),
+            json!(null),
+        ] {
+            assert_eq!(of("ORDER.NEW", object), None);
+        }
+    }
 }

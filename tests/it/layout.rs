@@ -1,6 +1,7 @@
 //! How code is laid out: no file is so long that one has to search in it.
 
 mod circles;
+mod clients;
 mod stores;
 
 use std::fs;

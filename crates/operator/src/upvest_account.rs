@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use pipeline::runtime::aws;
 use pipeline::upvest_access::read_secret;
 use secrecy::{ExposeSecret, SecretString};
 use upvest_api::{Client, Credentials, CredentialsError, Environment};
@@ -52,7 +53,7 @@ impl UpvestAccount {
     }
 
     async fn client_of_secret(&self, stacks: &StackFinder<'_>, secret: &str) -> Result<Client> {
-        let secrets = aws_sdk_secretsmanager::Client::new(&stacks.aws().await?);
+        let secrets = aws::secrets(&stacks.aws().await?);
         let document = read_secret(&secrets, secret).await?;
         let credentials = self
             .credentials(stacks, &document)

@@ -8,6 +8,7 @@ use aws_sdk_sqs::types::{Message, MessageSystemAttributeName, QueueAttributeName
 use jiff::Timestamp;
 use local_stack::LocalStack;
 use operator::stack::queue_depth;
+use pipeline::runtime::aws;
 use pipeline::runtime::clock::Clock;
 use pipeline::stores::archive::Archive;
 use pipeline::stores::entities::Entities;
@@ -93,20 +94,17 @@ impl Receiver {
     pub(crate) fn of(stack: &LocalStack) -> Self {
         let config = stack.sdk_config();
         let output = |name: &str| stack.outputs().get(name).cloned().unwrap_or_default();
-        let (dynamodb, clock) = (aws_sdk_dynamodb::Client::new(config), Clock::system());
-        let s3 = aws_sdk_s3::config::Builder::from(config)
-            .force_path_style(true)
-            .build();
+        let (dynamodb, clock) = (aws::dynamodb(config), Clock::system());
         Self {
             log: EventLog::new(dynamodb.clone(), output("EventsTableName")),
             entities: Entities::new(dynamodb, output("EntitiesTableName")),
             archive: Archive::new(
-                aws_sdk_s3::Client::from_conf(s3),
+                aws::s3(config),
                 output("ArchiveBucketName"),
                 output("QuarantineBucketName"),
             ),
-            sqs: aws_sdk_sqs::Client::new(config),
-            event_bridge: aws_sdk_eventbridge::Client::new(config),
+            sqs: aws::sqs(config),
+            event_bridge: aws::event_bridge(config),
             clock,
             outputs: stack.outputs().clone(),
         }

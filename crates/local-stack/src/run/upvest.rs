@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use local_stack::Emulated;
+use pipeline::runtime::aws;
 use tokio::net::TcpListener;
 use upvest_simulator::{KeySource, Options, Simulator, api};
 
@@ -47,7 +48,7 @@ pub(crate) async fn start(emulated: &Emulated, listener: TcpListener) -> Result<
     // It ends with this process.
     tokio::spawn(api::serve(listener, simulator.clone()));
     let credentials = simulator.api_credentials(&base_url)?;
-    let secrets = aws_sdk_secretsmanager::Client::new(emulated.sdk_config());
+    let secrets = aws::secrets(emulated.sdk_config());
     let created = secrets
         .create_secret()
         .name(SECRET)

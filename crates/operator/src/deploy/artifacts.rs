@@ -11,6 +11,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use pipeline::error::{AwsError, Kind};
+use pipeline::runtime::aws;
 use serde_json::json;
 
 use super::Target;
@@ -44,15 +45,12 @@ impl<'s> Store<'s> {
         bucket: Option<&str>,
         owner: Option<&str>,
     ) -> Self {
-        // Local emulators know buckets by path alone.
-        let config = aws_sdk_s3::config::Builder::from(target.config)
-            .force_path_style(target.config.endpoint_url().is_some());
         let region = target.region();
         let own = format!("upvest-webhooks-artifacts-{}-{region}", caller.account);
         // A stack names the account's own bucket as well once it was deployed, and it stays ours to make.
         let named = bucket.filter(|bucket| *bucket != own);
         Self {
-            client: aws_sdk_s3::Client::from_conf(config.build()),
+            client: aws::s3(target.config),
             target,
             owner: owner.unwrap_or(&caller.account).to_owned(),
             is_own: named.is_none(),

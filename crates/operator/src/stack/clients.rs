@@ -1,7 +1,8 @@
-//! The one place that makes AWS clients, and the stores of a stack from them.
+//! The clients of AWS that reach a stack, and the stores of the stack from them.
 
 use pipeline::queues::deliveries::DeliveriesQueue;
 use pipeline::queues::domains::{DomainQueues, Routes, RoutesError};
+use pipeline::runtime::aws;
 use pipeline::runtime::clock::Clock;
 use pipeline::sending_on::Waiting;
 use pipeline::stores::archive::Archive;
@@ -26,25 +27,22 @@ pub(crate) const NOT_THERE: &str = "ResourceNotFoundException";
 impl Stack {
     /// Makes a client of DynamoDB, which has all tables of the stack.
     pub(crate) fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
-        aws_sdk_dynamodb::Client::new(self.config())
+        aws::dynamodb(self.config())
     }
 
     /// Makes a client of S3, which has the archive and the quarantine.
     pub(crate) fn s3(&self) -> aws_sdk_s3::Client {
-        // Local emulators know buckets by path alone.
-        let config = aws_sdk_s3::config::Builder::from(self.config())
-            .force_path_style(self.config().endpoint_url().is_some());
-        aws_sdk_s3::Client::from_conf(config.build())
+        aws::s3(self.config())
     }
 
     /// Makes a client of SQS, for the queues and their dead-letter queues.
     pub(crate) fn sqs(&self) -> aws_sdk_sqs::Client {
-        aws_sdk_sqs::Client::new(self.config())
+        aws::sqs(self.config())
     }
 
     /// Makes a client of Secrets Manager.
     pub(crate) fn secrets(&self) -> aws_sdk_secretsmanager::Client {
-        aws_sdk_secretsmanager::Client::new(self.config())
+        aws::secrets(self.config())
     }
 
     /// Makes a client of STS, which tells who the operator is, for the audit table.
@@ -64,7 +62,7 @@ impl Stack {
 
     /// Makes a client of EventBridge, by which the doctor checks the schedules and the bus of changes.
     pub(crate) fn event_bridge(&self) -> aws_sdk_eventbridge::Client {
-        aws_sdk_eventbridge::Client::new(self.config())
+        aws::event_bridge(self.config())
     }
 
     /// Makes a client of Lambda, by which the doctor checks the functions and what they read.

@@ -1,9 +1,9 @@
 //! Making AWS clients.
 //!
 //! Clients of the services that the receiver uses are made here and nowhere else, for functions, command line and local
-//! stack alike. They count their requests, which is without effect in a process that has no metrics. S3 is addressed by
-//! path where an endpoint is configured, because local emulators know buckets by path alone. Clients of services that
-//! only operators use (CloudFormation, CloudWatch, Lambda, STS) are made by their library.
+//! stack alike; a test holds it. They count their requests, which is without effect in a process that has no metrics. S3 is
+//! addressed by path where an endpoint is configured, because local emulators know buckets by path alone. Clients of
+//! services that only operators use (CloudFormation, CloudWatch, Lambda, STS) are made by their library.
 
 use std::time::Duration;
 
@@ -61,7 +61,7 @@ pub fn connections() -> SharedHttpClient {
 
 /// Counts the requests of a client, each attempt.
 #[derive(Debug)]
-pub struct CountRequests;
+struct CountRequests;
 
 impl Intercept for CountRequests {
     fn name(&self) -> &'static str {
@@ -84,37 +84,45 @@ impl Intercept for CountRequests {
 }
 
 /// Leaves a client without a watch on every body that is sent and received: bodies are small, and the timeouts end a
-/// request that hangs. S3's, which may be megabytes long, are watched.
-fn not_watched() -> StalledStreamProtectionConfig {
-    StalledStreamProtectionConfig::disabled()
+/// request that hangs. Where there are none, as at the command line, which has a person's patience, the watch is all that
+/// ends one. S3's bodies, which may be megabytes long, are watched everywhere.
+fn watch(aws: &SdkConfig) -> Option<StalledStreamProtectionConfig> {
+    let timeouts = aws.timeout_config();
+    match timeouts.and_then(TimeoutConfig::operation_attempt_timeout) {
+        Some(_) => Some(StalledStreamProtectionConfig::disabled()),
+        None => aws.stalled_stream_protection(),
+    }
 }
 
 /// Makes a client of SQS whose requests are counted.
 #[must_use]
 pub fn sqs(aws: &SdkConfig) -> aws_sdk_sqs::Client {
-    let config = aws_sdk_sqs::config::Builder::from(aws)
-        .stalled_stream_protection(not_watched())
-        .interceptor(CountRequests);
+    let mut config = aws_sdk_sqs::config::Builder::from(aws).interceptor(CountRequests);
+    config.set_stalled_stream_protection(watch(aws));
     aws_sdk_sqs::Client::from_conf(config.build())
 }
 
 /// Makes a client of `DynamoDB` whose requests are counted.
 #[must_use]
 pub fn dynamodb(aws: &SdkConfig) -> aws_sdk_dynamodb::Client {
-    let config = aws_sdk_dynamodb::config::Builder::from(aws)
-        .stalled_stream_protection(not_watched())
-        .interceptor(CountRequests);
+    let mut config = aws_sdk_dynamodb::config::Builder::from(aws).interceptor(CountRequests);
+    config.set_stalled_stream_protection(watch(aws));
     aws_sdk_dynamodb::Client::from_conf(config.build())
 }
 
 /// Makes a client of S3 whose requests are counted.
 #[must_use]
 pub fn s3(aws: &SdkConfig) -> aws_sdk_s3::Client {
-    let config = aws_sdk_s3::config::Builder::from(aws)
+    aws_sdk_s3::Client::from_conf(s3_builder(aws).build())
+}
+
+/// Begins a client of S3 whose requests are counted, for who has other timeouts than all others.
+#[must_use]
+pub fn s3_builder(aws: &SdkConfig) -> aws_sdk_s3::config::Builder {
+    aws_sdk_s3::config::Builder::from(aws)
         // Local emulators know buckets by path alone.
         .force_path_style(aws.endpoint_url().is_some())
-        .interceptor(CountRequests);
-    aws_sdk_s3::Client::from_conf(config.build())
+        .interceptor(CountRequests)
 }
 
 /// Makes a client of Secrets Manager whose requests are counted.
@@ -129,4 +137,23 @@ pub fn secrets(aws: &SdkConfig) -> aws_sdk_secretsmanager::Client {
 pub fn event_bridge(aws: &SdkConfig) -> aws_sdk_eventbridge::Client {
     let config = aws_sdk_eventbridge::config::Builder::from(aws).interceptor(CountRequests);
     aws_sdk_eventbridge::Client::from_conf(config.build())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bodies_are_watched_where_no_timeout_ends_a_request() {
+        let configured = || {
+            let enabled = StalledStreamProtectionConfig::enabled().build();
+            SdkConfig::builder().stalled_stream_protection(enabled)
+        };
+        let kept = watch(&configured().build()).expect("it is what was configured");
+        assert!(kept.download_enabled() && kept.upload_enabled());
+        let timeouts = TimeoutConfig::builder().operation_attempt_timeout(Duration::from_secs(3));
+        let function = configured().timeout_config(timeouts.build()).build();
+        let none = watch(&function).expect("it is switched off");
+        assert!(!none.download_enabled() && !none.upload_enabled());
+    }
 }

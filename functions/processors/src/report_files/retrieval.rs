@@ -11,7 +11,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use pipeline::actions::{Change, ConfigError, Setup};
 use pipeline::error::AwsError;
-use pipeline::runtime::aws::CountRequests;
+use pipeline::runtime::aws::s3_builder;
 use pipeline::runtime::clock::Clock;
 use pipeline::upvest_access::{AccessError, UpvestAccess};
 use serde_json::{Value, json};
@@ -209,6 +209,5 @@ fn s3(aws: &SdkConfig) -> Client {
         .connect_timeout(Duration::from_secs(2))
         .operation_timeout(UPLOAD_TIME)
         .build();
-    let config = aws_sdk_s3::config::Builder::from(aws).timeout_config(timeouts);
-    Client::from_conf(config.interceptor(CountRequests).build())
+    Client::from_conf(s3_builder(aws).timeout_config(timeouts).build())
 }

@@ -25,16 +25,21 @@ use crate::runtime::config::environment;
 use crate::runtime::connections::Connections;
 use crate::runtime::metrics;
 
+/// Ends an attempt at a call that hangs: the queue in front of a function retries with more patience than an invocation can
+/// afford.
+pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
+/// Ends a call with all its attempts. It is less than the shortest timeout of a function: ingest has to answer 503 before
+/// Lambda ends it.
+pub const CALL_TIMEOUT: Duration = Duration::from_secs(8);
+
 /// Loads the configuration of all AWS clients: the function's region and role, few and fast retries.
 ///
-/// An attempt that hangs is given up early, because the queue in front of the function retries with more patience
-/// than an invocation can afford. All clients share their connections.
+/// A call has [`CALL_TIMEOUT`], and an attempt at it [`ATTEMPT_TIMEOUT`]. All clients share their connections.
 pub async fn config() -> SdkConfig {
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(2))
-        .operation_attempt_timeout(Duration::from_secs(3))
-        // Less than the shortest timeout of a function: ingest has to answer 503 before Lambda ends it.
-        .operation_timeout(Duration::from_secs(8))
+        .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+        .operation_timeout(CALL_TIMEOUT)
         .build();
     let loader = aws_config::defaults(BehaviorVersion::latest())
         .retry_config(
@@ -151,7 +156,7 @@ mod tests {
         };
         let kept = watch(&configured().build()).expect("it is what was configured");
         assert!(kept.download_enabled() && kept.upload_enabled());
-        let timeouts = TimeoutConfig::builder().operation_attempt_timeout(Duration::from_secs(3));
+        let timeouts = TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT_TIMEOUT);
         let function = configured().timeout_config(timeouts.build()).build();
         let none = watch(&function).expect("it is switched off");
         assert!(!none.download_enabled() && !none.upload_enabled());

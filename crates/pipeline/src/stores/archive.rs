@@ -34,6 +34,7 @@ pub use self::quarantine::Quarantined;
 pub use self::verified::VerifiedKeys;
 use super::object;
 use crate::error::{AwsError, Kind};
+use crate::runtime::aws::{ATTEMPT_TIMEOUT, CALL_TIMEOUT};
 
 const LIST: &str = "ListObjectsV2 of the archive";
 const PUT: &str = "PutObject to the archive";
@@ -82,8 +83,8 @@ fn upload_time(bytes: usize) -> TimeoutConfig {
     const SLOWEST: u64 = 1_000_000;
     let own = Duration::from_millis(bytes as u64 * 1_000 / SLOWEST);
     TimeoutConfig::builder()
-        .operation_attempt_timeout(Duration::from_secs(3) + own)
-        .operation_timeout(Duration::from_secs(8) + 2 * own)
+        .operation_attempt_timeout(ATTEMPT_TIMEOUT + own)
+        .operation_timeout(CALL_TIMEOUT + 2 * own)
         .build()
 }
 

@@ -11,7 +11,7 @@ use fake_aws::Aws;
 use jiff::Timestamp;
 use pipeline::queues::domains::EventMessage;
 use pipeline::runtime::clock::Clock;
-use pipeline::stores::idempotency::Invocation;
+use pipeline::runtime::invocation::Invocation;
 use upvest::effects::Dispatch;
 use upvest::signature::{Headers, SigningKey};
 use upvest::{Domain, Event, Placement, Receipt};

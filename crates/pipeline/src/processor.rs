@@ -30,10 +30,11 @@ use crate::queues::consumer::{Patience, Records, Settled, Share, SourceQueue, re
 use crate::queues::domains::{DISPATCH, Dispatched, EventMessageError, TRANSITION, subject, transition_text};
 use crate::queues::envelope::attribute;
 use crate::runtime::clock::Clock;
+use crate::runtime::invocation::Invocation;
 use crate::runtime::metrics;
 use crate::stores::entities::Entities;
+use crate::stores::idempotency::Idempotency;
 use crate::stores::idempotency::attempts::Attempts;
-use crate::stores::idempotency::{Idempotency, Invocation};
 
 pub use error::ProcessError;
 use projecting::{Incoming, Projected};

@@ -2,10 +2,10 @@
 
 use std::process::ExitCode;
 
-use jiff::Timestamp;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use pipeline::runtime::clock::Clock;
 use pipeline::runtime::config::{Lookup, environment};
+use pipeline::runtime::invocation::Invocation;
 use register_webhook::Deps;
 
 #[global_allocator]
@@ -24,8 +24,7 @@ async fn serve() -> Result<(), Error> {
     )?;
     let deps = &deps;
     lambda_runtime::run(service_fn(async |event: LambdaEvent<serde_json::Value>| {
-        let deadline = i64::try_from(event.context.deadline).unwrap_or(i64::MAX);
-        let deadline = Timestamp::from_millisecond(deadline).unwrap_or(Timestamp::MAX);
+        let deadline = Invocation::of(event.context).deadline;
         register_webhook::handle(deps, &event.payload, deadline).await
     }))
     .await

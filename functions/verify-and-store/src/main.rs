@@ -6,7 +6,7 @@ use aws_lambda_events::event::sqs::SqsEvent;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use pipeline::runtime::clock::Clock;
 use pipeline::runtime::config::{Lookup, environment};
-use pipeline::stores::idempotency::Invocation;
+use pipeline::runtime::invocation::Invocation;
 use verify_and_store::Deps;
 
 #[global_allocator]

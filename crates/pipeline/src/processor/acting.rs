@@ -11,8 +11,9 @@ use crate::actions::{ActionError, Actions, Change};
 use crate::error::{ErrorChain, Panicked, unwinding};
 use crate::processor::bus::Publication;
 use crate::queues::consumer::receive_count;
+use crate::runtime::invocation::Invocation;
 use crate::runtime::metrics;
-use crate::stores::idempotency::{Claim, Invocation, record_id};
+use crate::stores::idempotency::{Claim, record_id};
 
 /// Says what is left of an invocation when an action is given up: time to release the record and to answer Lambda.
 const MARGIN: Duration = Duration::from_secs(2);

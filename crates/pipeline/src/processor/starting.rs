@@ -15,9 +15,10 @@ use crate::actions::{Actions, DomainActions, Setup};
 use crate::queues::consumer::SourceQueue;
 use crate::runtime::clock::Clock;
 use crate::runtime::config::{ConfigError, Lookup, environment};
+use crate::runtime::invocation::Invocation;
 use crate::stores::entities::Entities;
+use crate::stores::idempotency::Idempotency;
 use crate::stores::idempotency::attempts::Attempts;
-use crate::stores::idempotency::{Idempotency, Invocation};
 
 /// Says how long idempotency records are kept where nothing else is configured. SQS keeps a message for 14 days in a
 /// queue and for 14 more in its dead-letter queue.

@@ -14,7 +14,6 @@ use std::time::Duration;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 use jiff::Timestamp;
-use lambda_runtime::Context;
 use upvest::Domain;
 
 use self::record::{COMPLETED, IN_PROGRESS};
@@ -24,6 +23,7 @@ use super::item::{condition_held, item_in_the_way, number, text};
 
 use crate::error::AwsError;
 use crate::runtime::clock::Clock;
+use crate::runtime::invocation::Invocation;
 
 /// Bounds the result that is kept, in bytes: a limit of ours, far below the 400 KB of an item. A larger one
 /// is left out.
@@ -36,27 +36,6 @@ pub struct Idempotency {
     table: String,
     clock: Clock,
     retention: Duration,
-}
-
-/// Says who works, and until when at most: an invocation of a function.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Invocation {
-    /// Gives its request id, no two alike: the owner token of what it claims.
-    pub request_id: String,
-    /// Tells when Lambda ends it: the end of its leases.
-    pub deadline: Timestamp,
-}
-
-impl Invocation {
-    /// Reads who works off what Lambda says of an invocation.
-    #[must_use]
-    pub fn of(context: Context) -> Self {
-        let deadline = i64::try_from(context.deadline).unwrap_or(i64::MAX);
-        Self {
-            request_id: context.request_id,
-            deadline: Timestamp::from_millisecond(deadline).unwrap_or(Timestamp::MAX),
-        }
-    }
 }
 
 /// Proves that a record is ours until the invocation's deadline.

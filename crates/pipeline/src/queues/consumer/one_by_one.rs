@@ -11,7 +11,7 @@ use futures_util::future::join_all;
 
 use super::{Patience, Records, Settled, SourceQueue, receive_count, report, waits};
 use crate::error::{AwsError, ErrorChain, Failure, Kind, unwinding};
-use crate::stores::idempotency::Invocation;
+use crate::runtime::invocation::Invocation;
 use crate::stores::idempotency::attempts::{Attempt, Opening, Outcome, Suspect};
 
 /// Says how much has to be left of an invocation for another message to be tried: with less the rest is given back.

@@ -11,9 +11,10 @@ use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{ReturnValue, ReturnValuesOnConditionCheckFailure};
 use jiff::Timestamp;
 
-use super::{Invocation, attributes};
+use super::attributes;
 use crate::error::AwsError;
 use crate::runtime::clock::Clock;
+use crate::runtime::invocation::Invocation;
 use crate::stores::item::{Item, condition_held, item_in_the_way, number, number_of, text, text_of};
 
 /// Says how long a record is kept after it was opened last: longer than a message is tried.

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use aws_lambda_events::event::sqs::SqsMessage;
-use pipeline::queues::encoding::{MAX_MESSAGE_BYTES, encode};
-use pipeline::queues::envelope::{Envelope, Request, attribute};
+use pipeline::envelope::encoding::{MAX_MESSAGE_BYTES, encode};
+use pipeline::envelope::{Envelope, Request, attribute};
 use upvest::delivery::MAX_BODY_BYTES;
 use upvest::signature::Headers;
 use uuid::Uuid;

@@ -16,9 +16,9 @@ use std::time::Duration;
 
 use fake_aws::{CallFilter, Fault, Service};
 use pipeline::actions::{Actions, Change, DomainActions};
-use pipeline::queues::consumer::REASON;
+use pipeline::envelope::attributes::REASON;
+use pipeline::envelope::encoding::{MAX_MESSAGE_BYTES, encode};
 use pipeline::queues::domains::{DomainQueues, EventMessage};
-use pipeline::queues::encoding::{MAX_MESSAGE_BYTES, encode};
 use pipeline::runtime::clock::Clock;
 use upvest::Domain;
 use upvest::effects::Dispatch;

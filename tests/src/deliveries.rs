@@ -2,7 +2,7 @@
 
 use fake_aws::Aws;
 use jiff::Timestamp;
-use pipeline::queues::envelope::{Envelope, Request};
+use pipeline::envelope::{Envelope, Request};
 use pipeline::runtime::clock::Clock;
 use pipeline::stores::keys::{HmacSecrets, KeysTable, Material, NewKey, secret_name};
 use upvest::signature::{Dialect, Headers, Jwk, SignatureOptions, SignedRequest, SigningKey};

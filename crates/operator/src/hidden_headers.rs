@@ -1,6 +1,6 @@
 //! Headers with credentials, which nobody needs to see.
 
-use pipeline::queues::envelope::Request;
+use pipeline::envelope::Request;
 
 /// Lists headers that a signature may cover and that may hold credentials.
 const CREDENTIALS: [&str; 2] = ["authorization", "cookie"];

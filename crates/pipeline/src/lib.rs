@@ -3,7 +3,8 @@
 //! | Room | Holds |
 //! |---|---|
 //! | [`stores`] | one module per table and bucket: item format, keys, conditions and reads; nobody else knows an attribute's name |
-//! | [`queues`] | what travels through SQS, how it is encoded, and how batches are consumed, with all waits |
+//! | [`envelope`] | a delivery as it travels, how bytes and attributes are written into a message: stores and queues are above it |
+//! | [`queues`] | what is sent through SQS, and how batches are consumed, with all waits |
 //! | [`processor`] | what all domain processors have in common: fold, act, publish |
 //! | [`actions`] | what the user's own code implements |
 //! | [`runtime`] | AWS clients, configuration, clock, log, metrics, traces |
@@ -16,6 +17,7 @@
 //! [`upvest`]) and nothing here knows which function runs it (those are the crates under `functions/`).
 
 pub mod actions;
+pub mod envelope;
 pub mod environment;
 pub mod error;
 pub mod key_refresh;

@@ -24,11 +24,11 @@ use upvest::Domain;
 use upvest::effects::{Dispatch, Transition};
 
 use crate::actions::DomainActions;
+use crate::envelope::attribute;
 use crate::error::{AwsError, Failure, Panicked, caught, unwinding};
 use crate::processor::bus::{EventBus, Publication};
 use crate::queues::consumer::{Patience, Records, Settled, Share, SourceQueue, report_batch};
 use crate::queues::domains::{DISPATCH, Dispatched, EventMessageError, TRANSITION, subject, transition_text};
-use crate::queues::envelope::attribute;
 use crate::runtime::clock::Clock;
 use crate::runtime::invocation::Invocation;
 use crate::runtime::metrics;

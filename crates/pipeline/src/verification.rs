@@ -2,8 +2,8 @@
 
 use upvest::signature::{Origin, UnverifiedDelivery, Verified, VerifyError};
 
+use crate::envelope::Envelope;
 use crate::policy::Policy;
-use crate::queues::envelope::Envelope;
 use crate::stores::archive::ArchivedDelivery;
 use crate::stores::keys::{Keys, KeysError};
 

@@ -11,10 +11,10 @@ use lambda_http::aws_lambda_events::apigw::{ApiGatewayV2httpRequestContext, ApiG
 use lambda_http::http::{HeaderValue, Method};
 use lambda_http::request::RequestContext;
 use lambda_http::{Body, Request, RequestExt};
+use pipeline::envelope::{self, Envelope};
 use pipeline::error::ErrorChain;
 use pipeline::policy::Policy;
 use pipeline::queues::deliveries::{DeliveriesQueue, SendError};
-use pipeline::queues::envelope::{self, Envelope};
 use pipeline::runtime::clock::Clock;
 use pipeline::runtime::config::{ConfigError, Lookup};
 use pipeline::runtime::ids::id_at;

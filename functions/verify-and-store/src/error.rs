@@ -1,7 +1,7 @@
 //! Why a delivery is not handled yet, and what becomes of it.
 
+use pipeline::envelope::EnvelopeError;
 use pipeline::error::{AwsError, Kind, Panicked};
-use pipeline::queues::envelope::EnvelopeError;
 use pipeline::stores::keys::KeysError;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;

@@ -4,8 +4,8 @@ use std::collections::btree_map::Entry as Slot;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
+use pipeline::envelope::Envelope;
 use pipeline::queues::domains::EventMessage;
-use pipeline::queues::envelope::Envelope;
 use pipeline::runtime::metrics;
 use pipeline::stores::archive::verified_key;
 use pipeline::stores::events::{NewEvent, Recorded, conflict_key};

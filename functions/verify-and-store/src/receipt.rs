@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 use aws_lambda_events::event::sqs::{SqsEvent, SqsMessage};
 use jiff::{SignedDuration, Timestamp};
-use pipeline::queues::envelope::{Envelope, JUDGED_AT, attribute};
+use pipeline::envelope::{Envelope, JUDGED_AT, attribute};
 
 /// Bounds how long after the receipt ingest sends a delivery, and how wrong its clock may be.
 const BELIEVED_WITHIN: SignedDuration = SignedDuration::from_mins(5);

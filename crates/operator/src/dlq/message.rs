@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, HashMap};
 
 use aws_sdk_sqs::types::{self, MessageAttributeValue, MessageSystemAttributeName};
 use jiff::Timestamp;
-use pipeline::queues::consumer::REASON;
+use pipeline::envelope::attributes::REASON;
+use pipeline::envelope::encoding::{self, Encoding};
 use pipeline::queues::domains::{AGGREGATE, DISPATCH};
-use pipeline::queues::encoding::{self, Encoding};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use upvest::Event;

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::{MessageAttributeValue, MessageSystemAttributeName};
+use pipeline::envelope::attributes::REASON;
 use pipeline::error::AwsError;
-use pipeline::queues::consumer::REASON;
 use pipeline::queues::domains::DISPATCH;
 use pipeline::stores::pending::MAY_BE_PENDING;
 use serde::Serialize;

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use jiff::Timestamp;
+use pipeline::envelope::Request;
 use pipeline::queues::domains::{TRANSITION, transition_from_text};
-use pipeline::queues::envelope::Request;
 use serde::Serialize;
 
 use super::message::{About, Message};

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use pipeline::envelope::Envelope;
 use pipeline::error::{AwsError, ErrorChain};
-use pipeline::queues::envelope::Envelope;
 use pipeline::stores::archive::{Archive, Found, ReadError};
 use pipeline::stores::keys::{KeyRow, Keys, KeysTable, earlier_id};
 use pipeline::verification::{Verdict, verify_again};

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use pipeline::queues::envelope::Request;
+use pipeline::envelope::Request;
 use pipeline::runtime::clock::Clock;
 use pipeline::stores::archive::ArchivedDelivery;
 use pipeline::verification::Verdict;

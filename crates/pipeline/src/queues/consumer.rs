@@ -21,14 +21,13 @@ use aws_sdk_sqs::Client;
 use futures_util::future::join_all;
 use jiff::Timestamp;
 
+use crate::envelope::attribute;
 use crate::error::{ErrorChain, Failure, Kind};
-use crate::queues::envelope::attribute;
 use crate::runtime::clock::Clock;
 use crate::runtime::config::{ConfigError, Lookup};
 use crate::runtime::metrics::{self, Subject};
 use crate::stores::idempotency::attempts::Attempts;
 
-pub use self::dead_letters::REASON;
 pub use self::one_by_one::Share;
 
 /// Settles the messages of a queue that Lambda polls for us: done, tried again, or moved to the dead-letter queue.

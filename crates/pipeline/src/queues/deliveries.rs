@@ -2,10 +2,10 @@
 
 use aws_sdk_sqs::Client;
 
+use crate::envelope::attributes::REASON;
+use crate::envelope::encoding::EncodeError;
+use crate::envelope::{Envelope, string_attribute};
 use crate::error::AwsError;
-use crate::queues::consumer::REASON;
-use crate::queues::encoding::EncodeError;
-use crate::queues::envelope::{Envelope, string_attribute};
 use crate::runtime::trace::TraceHeader;
 use crate::stores::archive::Quarantined;
 use crate::stores::pending::{MAY_BE_PENDING, PendingError, PendingMessage};

@@ -24,8 +24,8 @@ pub use self::message::{
     transition_from_text, transition_text,
 };
 pub use self::routes::{Routes, RoutesError};
+use crate::envelope::encoding::MAX_MESSAGE_BYTES;
 use crate::error::{AwsError, ErrorChain, Kind};
-use crate::queues::encoding::MAX_MESSAGE_BYTES;
 use crate::runtime::trace::TraceHeader;
 
 const CALL: &str = "SendMessageBatch to a domain queue";

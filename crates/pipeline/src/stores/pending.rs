@@ -25,8 +25,8 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::object;
+use crate::envelope::attributes::REASON;
 use crate::error::{AwsError, Kind};
-use crate::queues::consumer::REASON;
 
 /// Says what the keys of all objects begin with.
 pub const PENDING_PREFIX: &str = "pending/";

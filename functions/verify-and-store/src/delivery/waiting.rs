@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use pipeline::queues::envelope::Envelope;
+use pipeline::envelope::Envelope;
 use pipeline::runtime::metrics;
 use pipeline::stores::archive::{OF_A_KEY, UNKNOWN_KEY, quarantine_key};
 use pipeline::verification::{Verdict, named_keys};

@@ -3,11 +3,10 @@
 use aws_lambda_events::event::sqs::SqsMessage;
 
 use super::SourceQueue;
+use crate::envelope::attributes::REASON;
+use crate::envelope::string_attribute;
 use crate::error::{AwsError, Failure};
-use crate::queues::envelope::string_attribute;
 
-/// Names the attribute of a message in a dead-letter queue that says why it is there.
-pub const REASON: &str = "reason";
 /// Limits the reason in a dead letter, in bytes: SQS takes 1 MiB in all, and a person reads the beginning only.
 const MAX_REASON_BYTES: usize = 1_000;
 /// Limits the attributes of a message, of which SQS takes ten (`SendMessage`).

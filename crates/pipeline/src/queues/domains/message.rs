@@ -13,9 +13,9 @@ use upvest::{Domain, EntityKey, Event, Occurred};
 
 use super::groups::group_id;
 use super::{ATTRIBUTES, CALL};
+use crate::envelope::encoding::{self, DecodeError, Encoded, Encoding, MAX_MESSAGE_BYTES};
+use crate::envelope::{attribute, string_attribute};
 use crate::error::{AwsError, Kind};
-use crate::queues::encoding::{self, DecodeError, Encoded, Encoding, MAX_MESSAGE_BYTES};
-use crate::queues::envelope::{attribute, string_attribute};
 
 /// Names the attribute that holds the entity's key.
 pub const AGGREGATE: &str = "aggregate";

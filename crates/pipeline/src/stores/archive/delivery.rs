@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use upvest::signature::{Dialect, Freshness, Origin, Verified};
 
-use crate::queues::envelope::Envelope;
+use crate::envelope::Envelope;
 
 /// Holds a delivery as the archive keeps it: all that is needed to verify its signature again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -174,7 +174,7 @@ fn json_length(text: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::queues::envelope::Request;
+    use crate::envelope::Request;
     use crate::stores::archive::verified_key;
 
     fn envelope(body: &[u8]) -> Envelope {

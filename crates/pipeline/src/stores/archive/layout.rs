@@ -17,7 +17,7 @@ use jiff::tz::TimeZone;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use crate::queues::envelope::Envelope;
+use crate::envelope::Envelope;
 
 /// Says what the keys of verified deliveries begin with.
 pub const VERIFIED_PREFIX: &str = "verified/";

@@ -19,8 +19,8 @@ use uuid::Uuid;
 use super::delivery::Pointer;
 use super::layout::{OF_A_KEY, QuarantineKey, UNKNOWN_KEY, in_folder, key_folder, received_at};
 use super::{Archive, ArchivedDelivery, Condition, Found, LIST, PUT, ReadError, quarantine_key};
+use crate::envelope::Envelope;
 use crate::error::{AwsError, Kind};
-use crate::queues::envelope::Envelope;
 
 /// Describes a delivery in quarantine, or some events of it, as the bucket lists it. One delivery may be there for
 /// several reasons.

@@ -9,8 +9,8 @@ use uuid::Uuid;
 
 use super::layout::{DeliveryKey, VERIFIED_PREFIX, hour, received_at, verified_at, verified_key};
 use super::{Archive, ArchivedDelivery, Condition, Found, LIST, Proof, ReadError};
+use crate::envelope::Envelope;
 use crate::error::AwsError;
-use crate::queues::envelope::Envelope;
 
 /// Lists the keys under `verified/` that a range of time holds, in the order of receipt, a page at a time.
 ///

@@ -86,7 +86,7 @@ impl Encoding {
 /// Writes `bytes` as a message body of at most `room` bytes.
 ///
 /// ```
-/// use pipeline::queues::encoding::{Encoding, decode, encode};
+/// use pipeline::envelope::encoding::{Encoding, decode, encode};
 ///
 /// // Text goes as it is; what SQS would not take goes in base64; both come back byte for byte.
 /// let json = encode(br#"{"payload":[]}"#, 100)?;

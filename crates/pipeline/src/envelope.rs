@@ -1,7 +1,15 @@
 //! A delivery as it travels in the deliveries queue.
 //!
 //! The message body is the delivery's raw body; all else is in message attributes. Nothing is re-serialised before the
-//! signature is checked.
+//! signature is checked. What is kept of a delivery, and what is sent of it, is made of it: stores and queues are above this.
+//!
+//! | Module | Knows |
+//! |---|---|
+//! | [`encoding`] | how bytes are written into a message, which takes only text |
+//! | [`attributes`] | the names of the attributes of a message |
+
+pub mod attributes;
+pub mod encoding;
 
 use std::collections::HashMap;
 
@@ -12,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use upvest::signature::{Headers, SignedRequest};
 use uuid::Uuid;
 
-use crate::queues::encoding::{self, DecodeError, EncodeError, Encoded, Encoding, MAX_MESSAGE_BYTES};
+use self::encoding::{DecodeError, EncodeError, Encoded, Encoding, MAX_MESSAGE_BYTES};
 
 /// Lists the headers that are kept whether or not the signature covers them.
 const ALWAYS_KEPT: [&str; 8] = [

@@ -2,6 +2,7 @@
 
 mod circles;
 mod clients;
+mod rooms;
 mod stores;
 
 use std::fs;

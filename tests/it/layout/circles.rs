@@ -14,9 +14,9 @@ const MOST: usize = 3;
 const TESTS: &str = "#[cfg(test)]\nmod tests {";
 
 /// Names a module: the root of its crate, and the names that lead to it from there.
-type Module = Vec<String>;
+pub(super) type Module = Vec<String>;
 /// Maps each module to those that it uses.
-type Graph = BTreeMap<Module, BTreeSet<Module>>;
+pub(super) type Graph = BTreeMap<Module, BTreeSet<Module>>;
 
 /// Names the module that a file is; `None` for tests and examples beside a crate.
 fn module_of(file: &Path) -> Option<Module> {
@@ -70,30 +70,39 @@ fn reached<'g>(graph: &'g Graph, start: &Module) -> BTreeSet<&'g Module> {
     found
 }
 
-/// Finds the circles that are too large: in each, everything is reached from everything.
-fn too_large(graph: &Graph) -> BTreeSet<Vec<&Module>> {
+/// Finds the circles of more modules than these: in each, everything is reached from everything.
+pub(super) fn circles_of_more_than(most: usize, graph: &Graph) -> BTreeSet<Vec<&Module>> {
     let all = BTreeMap::from_iter(graph.keys().map(|module| (module, reached(graph, module))));
     let circle = |module: &Module| {
         let others = all[module].iter().copied();
         Vec::from_iter(others.filter(|other| all[other].contains(module)))
     };
     let circles = graph.keys().map(circle);
-    circles.filter(|circle| circle.len() > MOST).collect()
+    circles.filter(|circle| circle.len() > most).collect()
 }
 
-#[test]
-fn no_more_than_three_files_use_each_other_in_a_circle() {
+/// Tells of each module of ours what it uses of its crate.
+pub(super) fn graph() -> Graph {
     let files = files().into_iter();
     let modules: BTreeMap<_, _> = files.filter_map(|file| Some((module_of(&file)?, file))).collect();
     let all = modules.keys().cloned().collect();
     let read = |file| fs::read_to_string(root().join(file)).expect("a file of ours is text");
     let modules = modules.iter();
-    let graph: Graph = modules
+    modules
         .map(|(module, file)| (module.clone(), used_by(module, &read(file), &all)))
-        .collect();
+        .collect()
+}
+
+#[test]
+fn no_more_than_three_files_use_each_other_in_a_circle() {
+    let graph = graph();
     let uses: usize = graph.values().map(BTreeSet::len).sum();
     assert!(uses > 1_000, "no more than {uses} uses are found");
-    assert_eq!(too_large(&graph), BTreeSet::new(), "split by subject");
+    assert_eq!(
+        circles_of_more_than(MOST, &graph),
+        BTreeSet::new(),
+        "split by subject"
+    );
 }
 
 #[test]
@@ -113,7 +122,10 @@ fn a_circle_of_four_is_found_and_one_of_three_is_not() {
         "pub use super::d;",
         last,
     ]);
-    assert_eq!(too_large(&four), BTreeSet::from([all.iter().collect::<Vec<_>>()]));
+    assert_eq!(
+        circles_of_more_than(MOST, &four),
+        BTreeSet::from([all.iter().collect::<Vec<_>>()])
+    );
     let three = graph(["use crate::b;", "use crate::c;", "use crate::{a, d};", ""]);
-    assert_eq!(too_large(&three), BTreeSet::new());
+    assert_eq!(circles_of_more_than(MOST, &three), BTreeSet::new());
 }

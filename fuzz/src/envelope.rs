@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use aws_lambda_events::event::sqs::SqsMessage;
+use pipeline::envelope::attributes::ENCODING;
 use pipeline::envelope::encoding::{MAX_MESSAGE_BYTES, encode};
 use pipeline::envelope::{Envelope, Request, attribute};
 use upvest::delivery::MAX_BODY_BYTES;
@@ -22,7 +23,7 @@ pub fn run(data: &[u8]) {
     let attributes: HashMap<&str, &str> = lines.iter().filter_map(|line| text::pair(line)).collect();
     let received = message(&String::from_utf8_lossy(body), attributes);
     if let Ok(envelope) = Envelope::from_message(&received) {
-        let is_encoded = attribute(&received, "encoding").is_some();
+        let is_encoded = attribute(&received, ENCODING).is_some();
         assert!(
             !is_encoded || envelope.body.len() <= MAX_BODY_BYTES,
             "inflated to too much"

@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use upvest::signature::{Headers, SignedRequest};
 use uuid::Uuid;
 
+use self::attributes::{DELIVERY_ID, ENCODING, JUDGED_AT, RECEIVED_AT, REQUEST};
 use self::encoding::{DecodeError, EncodeError, Encoded, Encoding, MAX_MESSAGE_BYTES};
 
 /// Lists the headers that are kept whether or not the signature covers them.
@@ -37,9 +38,6 @@ const ALWAYS_KEPT: [&str; 8] = [
 /// Is kept free in every message, in bytes: where a delivery that waited for its key lay is sent along with it, and what fitted
 /// into the first message has to fit into that one; so does the mark of one that may be pending.
 const ROOM_FOR_SENDING_ON: usize = 192;
-
-/// Names the message attribute that says when SQS took a delivery whose `received_at` is not believed.
-pub const JUDGED_AT: &str = "judged_at";
 
 /// Holds one HTTP request that Upvest, or somebody who claims to be Upvest, made to deliver events.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -147,19 +145,20 @@ impl Envelope {
     /// [`EncodeError`] when it does not fit into one message.
     pub fn to_message(&self) -> Result<(String, HashMap<String, MessageAttributeValue>), EncodeError> {
         let mut attributes = vec![
-            ("delivery_id", self.delivery_id.to_string()),
-            ("received_at", self.received_at.to_string()),
-            ("request", ascii_json(&self.request)),
+            (DELIVERY_ID, self.delivery_id.to_string()),
+            (RECEIVED_AT, self.received_at.to_string()),
+            (REQUEST, ascii_json(&self.request)),
         ];
         attributes.extend(self.judged_at.map(|at| (JUDGED_AT, at.to_string())));
         let size = |(name, value): &(&str, String)| name.len() + "String".len() + value.len();
         // Room is kept for the longest encoding's name: which one it takes is known only once the room is.
         let taken = attributes.iter().map(size).sum::<usize>()
-            + "encodingStringdeflate-base64".len()
+            + ENCODING.len()
+            + "Stringdeflate-base64".len()
             + ROOM_FOR_SENDING_ON;
         let Encoded { encoding, text } =
             encoding::encode(&self.body, MAX_MESSAGE_BYTES.saturating_sub(taken))?;
-        attributes.extend(encoding.name().map(|name| ("encoding", name.to_owned())));
+        attributes.extend(encoding.name().map(|name| (ENCODING, name.to_owned())));
         Ok((
             text.into_owned(),
             attributes.into_iter().map(string_attribute).collect(),
@@ -176,14 +175,14 @@ impl Envelope {
         let body = message.body.clone().ok_or(EnvelopeError::Body)?;
         let bad = EnvelopeError::Attribute;
         Ok(Self {
-            delivery_id: required("delivery_id")?.parse().map_err(|_| bad("delivery_id"))?,
-            received_at: required("received_at")?.parse().map_err(|_| bad("received_at"))?,
+            delivery_id: required(DELIVERY_ID)?.parse().map_err(|_| bad(DELIVERY_ID))?,
+            received_at: required(RECEIVED_AT)?.parse().map_err(|_| bad(RECEIVED_AT))?,
             judged_at: match attribute(message, JUDGED_AT) {
                 Some(at) => Some(at.parse().map_err(|_| bad(JUDGED_AT))?),
                 None => None,
             },
-            request: serde_json::from_str(required("request")?).map_err(|_| bad("request"))?,
-            body: encoding::decode(Encoding::from_name(attribute(message, "encoding"))?, body)?,
+            request: serde_json::from_str(required(REQUEST)?).map_err(|_| bad(REQUEST))?,
+            body: encoding::decode(Encoding::from_name(attribute(message, ENCODING))?, body)?,
         })
     }
 }
@@ -276,7 +275,7 @@ mod tests {
     fn the_body_of_an_ordinary_delivery_is_the_message() {
         let (body, attributes) = envelope(b"{\"payload\":[]}").to_message().unwrap();
         assert_eq!(body, "{\"payload\":[]}");
-        assert!(!attributes.contains_key("encoding"));
+        assert!(!attributes.contains_key(ENCODING));
     }
 
     #[test]
@@ -295,7 +294,7 @@ mod tests {
     #[test]
     fn a_message_that_is_no_envelope_says_what_is_wrong() {
         let mut message = received(&envelope(b"{}"));
-        message.message_attributes.remove("request");
+        message.message_attributes.remove(REQUEST);
         let error = Envelope::from_message(&message).unwrap_err();
         assert_eq!(error.to_string(), "message has no usable attribute request");
         assert!(matches!(

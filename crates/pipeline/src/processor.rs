@@ -25,6 +25,7 @@ use upvest::effects::{Dispatch, Transition};
 
 use crate::actions::DomainActions;
 use crate::envelope::attribute;
+use crate::envelope::attributes::DELIVERY_ID;
 use crate::error::{AwsError, Failure, Panicked, caught, unwinding};
 use crate::processor::bus::{EventBus, Publication};
 use crate::queues::consumer::{Patience, Records, Settled, Share, SourceQueue, report_batch};
@@ -232,7 +233,7 @@ fn failure(message: &SqsMessage, error: &ProcessError, transition: Option<&Trans
     let mut failure = Failure::new(kind, step, error);
     tracing::error!(
         sqs.message_id = message.message_id,
-        delivery.id = attribute(message, "delivery_id"),
+        delivery.id = attribute(message, DELIVERY_ID),
         kind = kind.name(),
         step,
         error = failure.reason,

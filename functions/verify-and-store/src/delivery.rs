@@ -6,9 +6,9 @@ use std::collections::BTreeSet;
 
 use aws_lambda_events::event::sqs::SqsMessage;
 use jiff::Timestamp;
+use pipeline::envelope::attributes::WAITED_AT;
 use pipeline::envelope::{Envelope, attribute};
 use pipeline::error::ErrorChain;
-use pipeline::queues::deliveries::WAITED_AT;
 use pipeline::queues::domains::EventMessage;
 use pipeline::runtime::metrics;
 use pipeline::stores::archive::{BAD_SIGNATURE, Proof, UNKNOWN_KEY, quarantine_key};

@@ -10,6 +10,7 @@ use aws_config::SdkConfig;
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use futures_util::future::join_all;
 use pipeline::envelope::attribute;
+use pipeline::envelope::attributes::{DELIVERY_ID, ENCODING};
 use pipeline::environment::Environment;
 use pipeline::error::{ErrorChain, Failure, unwinding};
 use pipeline::queues::consumer::{Patience, Records, Share, SourceQueue, report_batch};
@@ -150,7 +151,7 @@ pub const ATTEMPTS_OF: &str = "delivery";
 /// Says how long deliveries are tried: as the kind of their failure says, under records of their attempts.
 #[must_use]
 pub fn patience(attempts: Attempts) -> Patience {
-    let subject = |message: &SqsMessage| attribute(message, "delivery_id").map(str::to_owned);
+    let subject = |message: &SqsMessage| attribute(message, DELIVERY_ID).map(str::to_owned);
     Patience::Records(Records {
         attempts,
         subject,
@@ -257,7 +258,7 @@ fn bounded<'p, 'm>(mut rest: &'p [&'m SqsMessage]) -> impl Iterator<Item = &'p [
 
 /// Tells how large a message's body may be once it is decoded, in bytes: of a compressed one, what ingest takes at most.
 fn largest_body(message: &SqsMessage) -> usize {
-    match attribute(message, "encoding") {
+    match attribute(message, ENCODING) {
         Some(_) => MAX_BODY_BYTES,
         None => message.body.as_deref().map_or(0, str::len),
     }
@@ -288,7 +289,7 @@ async fn receive(deps: &Deps, message: &SqsMessage) -> Result<Received, Failure>
     let failure = Failure::new(kind, step, &error);
     tracing::error!(
         sqs.message_id = message.message_id,
-        delivery.id = attribute(message, "delivery_id"),
+        delivery.id = attribute(message, DELIVERY_ID),
         kind = kind.name(),
         step,
         error = failure.reason,
@@ -307,9 +308,7 @@ mod tests {
         if let Some(encoding) = encoding {
             let json = serde_json::json!({ "stringValue": encoding, "dataType": "String" });
             let attribute = serde_json::from_value(json).unwrap();
-            message
-                .message_attributes
-                .insert("encoding".to_owned(), attribute);
+            message.message_attributes.insert(ENCODING.to_owned(), attribute);
         }
         message
     }

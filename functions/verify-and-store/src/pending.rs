@@ -10,12 +10,13 @@ use aws_lambda_events::event::sqs::SqsMessage;
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::Message;
 use futures_util::future::join_all;
+use pipeline::envelope::attributes::MAY_BE_PENDING;
 use pipeline::envelope::{Envelope, attribute};
 use pipeline::error::{AwsError, ErrorChain, Failure};
 use pipeline::queues::consumer::receive_count;
 use pipeline::runtime::metrics;
 use pipeline::stores::archive::Archive;
-use pipeline::stores::pending::{MAY_BE_PENDING, Pending, PendingMessage};
+use pipeline::stores::pending::{Pending, PendingMessage};
 
 /// Bounds how long a drain receives messages, so that what it received is given back before the function times out.
 const RECEIVING: Duration = Duration::from_secs(30);

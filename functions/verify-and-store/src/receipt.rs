@@ -8,7 +8,9 @@ use std::borrow::Cow;
 
 use aws_lambda_events::event::sqs::{SqsEvent, SqsMessage};
 use jiff::{SignedDuration, Timestamp};
-use pipeline::envelope::{Envelope, JUDGED_AT, attribute};
+use pipeline::envelope::attributes::{JUDGED_AT, RECEIVED_AT};
+use pipeline::envelope::{Envelope, attribute};
+use pipeline::queues::consumer::sent_at;
 
 /// Bounds how long after the receipt ingest sends a delivery, and how wrong its clock may be.
 const BELIEVED_WITHIN: SignedDuration = SignedDuration::from_mins(5);
@@ -57,16 +59,15 @@ fn is_from(message: &SqsMessage, role_id: &str) -> bool {
 
 /// Gives the time at which SQS took a message, where that is far from the receipt that it names.
 fn doubt(message: &SqsMessage) -> Option<Timestamp> {
-    let sent = message.attributes.get("SentTimestamp")?.parse().ok()?;
-    let sent = Timestamp::from_millisecond(sent).ok()?;
-    let received: Timestamp = attribute(message, "received_at")?.parse().ok()?;
+    let sent = sent_at(message)?;
+    let received: Timestamp = attribute(message, RECEIVED_AT)?.parse().ok()?;
     (sent.duration_since(received).abs() > BELIEVED_WITHIN).then_some(sent)
 }
 
 /// Writes the attribute, or takes away one that the sender had no right to write.
 fn note(message: &mut SqsMessage, judged_at: Option<String>) {
     message.message_attributes.remove(JUDGED_AT);
-    let like = message.message_attributes.get("received_at").cloned();
+    let like = message.message_attributes.get(RECEIVED_AT).cloned();
     if let (Some(judged_at), Some(mut attribute)) = (judged_at, like) {
         attribute.string_value = Some(judged_at);
         message.message_attributes.insert(JUDGED_AT.to_owned(), attribute);
@@ -88,7 +89,7 @@ mod tests {
             ("SentTimestamp", sent.as_millisecond().to_string()),
         ];
         message.attributes = system.map(|(name, value)| (name.to_owned(), value)).into();
-        let own = [("received_at", Some(received_at)), (JUDGED_AT, judged_at)];
+        let own = [(RECEIVED_AT, Some(received_at)), (JUDGED_AT, judged_at)];
         for (name, value) in own.into_iter().filter_map(|(name, value)| Some((name, value?))) {
             let json = serde_json::json!({ "stringValue": value, "dataType": "String" });
             let attribute = serde_json::from_value(json).unwrap();

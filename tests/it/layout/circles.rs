@@ -11,7 +11,7 @@ use super::{files, root};
 /// Bounds the files of a circle.
 const MOST: usize = 3;
 /// Begins the tests within a file, which may use what the file does not.
-const TESTS: &str = "#[cfg(test)]\nmod tests {";
+pub(super) const TESTS: &str = "#[cfg(test)]\nmod tests {";
 
 /// Names a module: the root of its crate, and the names that lead to it from there.
 pub(super) type Module = Vec<String>;

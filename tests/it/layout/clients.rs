@@ -1,9 +1,8 @@
 //! Who makes clients of the services that the receiver uses: one file, which knows what such a client needs.
 
 use std::fs;
-use std::path::Path;
 
-use super::{files, root};
+use super::{files, is_shipped, root};
 
 /// Names the file that makes them.
 const HOME: &str = "crates/pipeline/src/runtime/aws.rs";
@@ -11,12 +10,6 @@ const HOME: &str = "crates/pipeline/src/runtime/aws.rs";
 const SERVICES: [&str; 5] = ["dynamodb", "eventbridge", "s3", "secretsmanager", "sqs"];
 /// Lists what makes a client, in a library.
 const MAKERS: [&str; 3] = ["Client::new(", "Client::from_conf(", "config::Builder::from("];
-
-/// Tells whether a file goes to those who use this: not the emulator's, nor the tests', which have configurations of their own.
-fn is_shipped(file: &Path) -> bool {
-    let is_ours = file.starts_with("crates") || file.starts_with("functions");
-    is_ours && !file.starts_with("crates/fake-aws") && file.iter().any(|part| part == "src")
-}
 
 /// Tells whether a line makes a client of such a service.
 fn makes_a_client(line: &str) -> bool {

@@ -1,4 +1,5 @@
-//! Who writes items and names places of the archive: the rooms of the stores, and those who are listed here with a reason.
+//! Who writes items and names places of the archive: the rooms of the stores, and those who are listed here with a reason. Who
+//! names the attributes of a message: the modules that have them as constants.
 
 use std::fs;
 use std::path::Path;
@@ -6,7 +7,8 @@ use std::path::Path;
 use pipeline::stores::archive::{QUARANTINE_PREFIX, VERIFIED_PREFIX};
 use pipeline::stores::pending::PENDING_PREFIX;
 
-use super::{files, root};
+use super::circles::TESTS;
+use super::{files, is_shipped, root};
 
 /// Names the folder that has one room for each table and bucket.
 const ROOMS: &str = "crates/pipeline/src/stores";
@@ -39,6 +41,25 @@ fn names_a_value(line: &str) -> bool {
 fn names_a_place(line: &str) -> bool {
     let places = [VERIFIED_PREFIX, QUARANTINE_PREFIX, PENDING_PREFIX];
     places.iter().any(|place| line.contains(&format!("\"{place}")))
+}
+
+/// Lists what reads, writes or removes an attribute of a message, in shipped code.
+const OF_A_MESSAGE: [&str; 4] = [
+    "attribute(",
+    "message_attributes.get(",
+    "message_attributes.insert(",
+    "message_attributes.remove(",
+];
+
+/// Tells whether a line spells the name of a message's attribute, in place of the constant that holds it.
+fn spells_an_attribute(line: &str) -> bool {
+    let is_whole = |before: &str| !before.ends_with(|last: char| last.is_alphanumeric() || last == '_');
+    let is_spelled = |after: &str| after.split(')').next().is_some_and(|names| names.contains('"'));
+    let is_so = |call: &&str| {
+        let mut calls = line.match_indices(*call);
+        calls.any(|(at, call)| is_whole(&line[..at]) && is_spelled(&line[at + call.len()..]))
+    };
+    OF_A_MESSAGE.iter().any(is_so)
 }
 
 fn lines_of(file: &Path) -> Vec<String> {
@@ -86,5 +107,39 @@ fn an_item_and_a_place_are_told_from_what_looks_like_them() {
         assert!(names_a_place(&format!("key.starts_with(\"{place}\")")), "{place}");
         // The template has them behind the name of a bucket, and its tests hold both against each other.
         assert!(!names_a_place(&format!("\"bucket/{place}*\"")), "{place}");
+    }
+}
+
+#[test]
+fn nobody_spells_the_name_of_a_messages_attribute() {
+    let mut found = Vec::new();
+    for file in files().into_iter().filter(|file| is_shipped(file)) {
+        let text = lines_of(&file).join("\n");
+        let code = text.split(TESTS).next().unwrap_or_default();
+        if code.lines().any(spells_an_attribute) {
+            found.push(file.display().to_string());
+        }
+    }
+    assert!(
+        found.is_empty(),
+        "take the constant of pipeline::envelope::attributes:\n{}",
+        found.join("\n")
+    );
+}
+
+#[test]
+fn a_name_that_is_spelled_is_told_from_a_constant() {
+    for spelled in [
+        "    let id = attribute(message, \"delivery_id\").map(str::to_owned);",
+        "message.message_attributes.insert(\"pending\".to_owned(), attribute);",
+    ] {
+        assert!(spells_an_attribute(spelled), "{spelled}");
+    }
+    for other in [
+        "match attribute(message, ENCODING) { Some(_) => \"encoded\", None => \"as it is\" }",
+        "message.attributes.get(\"SenderId\")",
+        "attributes.chain([string_attribute((MAY_BE_PENDING, \"true\".to_owned()))])",
+    ] {
+        assert!(!spells_an_attribute(other), "{other}");
     }
 }

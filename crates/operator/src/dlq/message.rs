@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, HashMap};
 
 use aws_sdk_sqs::types::{self, MessageAttributeValue, MessageSystemAttributeName};
 use jiff::Timestamp;
-use pipeline::envelope::attributes::REASON;
+use pipeline::envelope::attributes::{DELIVERY_ID, ENCODING, REASON};
 use pipeline::envelope::encoding::{self, Encoding};
+use pipeline::queues::consumer::time_of_sqs;
 use pipeline::queues::domains::{AGGREGATE, DISPATCH};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -57,8 +58,7 @@ impl Message {
     pub(crate) fn of(queue: Queue, message: types::Message) -> Self {
         let mut system = message.attributes.unwrap_or_default();
         let mut system = |name| system.remove(&name);
-        let sent_at = system(MessageSystemAttributeName::SentTimestamp)
-            .and_then(|ms| Timestamp::from_millisecond(ms.parse().ok()?).ok());
+        let sent_at = system(MessageSystemAttributeName::SentTimestamp).and_then(|sent| time_of_sqs(&sent));
         let receive_count = system(MessageSystemAttributeName::ApproximateReceiveCount)
             .and_then(|count| count.parse().ok())
             .unwrap_or_default();
@@ -71,7 +71,7 @@ impl Message {
             reason: attribute(REASON),
             sent_at,
             receive_count,
-            delivery_id: attribute("delivery_id"),
+            delivery_id: attribute(DELIVERY_ID),
             event_id: None,
             r#type: None,
             entity: None,
@@ -139,6 +139,6 @@ impl Message {
 }
 
 fn content(attributes: &HashMap<String, MessageAttributeValue>, body: &str) -> Option<Vec<u8>> {
-    let encoding = attributes.get("encoding").and_then(|value| value.string_value());
+    let encoding = attributes.get(ENCODING).and_then(|value| value.string_value());
     encoding::decode(Encoding::from_name(encoding).ok()?, body.to_owned()).ok()
 }

@@ -5,10 +5,9 @@ use std::time::Duration;
 
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::{MessageAttributeValue, MessageSystemAttributeName};
-use pipeline::envelope::attributes::REASON;
+use pipeline::envelope::attributes::{MAY_BE_PENDING, REASON};
 use pipeline::error::AwsError;
 use pipeline::queues::domains::DISPATCH;
-use pipeline::stores::pending::MAY_BE_PENDING;
 use serde::Serialize;
 use upvest::Domain;
 use upvest::effects::Dispatch;

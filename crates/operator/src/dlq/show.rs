@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 
 use jiff::Timestamp;
 use pipeline::envelope::Request;
+use pipeline::envelope::attributes::REQUEST;
 use pipeline::queues::domains::{TRANSITION, transition_from_text};
 use serde::Serialize;
 
@@ -82,7 +83,7 @@ fn without_credentials(name: &str, text: &str) -> String {
     if name == TRANSITION {
         return transition(text);
     }
-    if name != "request" {
+    if name != REQUEST {
         return text.to_owned();
     }
     let request = serde_json::from_str::<Request>(text).map(hide_in_request);
@@ -112,7 +113,7 @@ mod tests {
     fn a_request_is_shown_without_credentials_or_not_at_all() {
         let json = r#"{"method":"POST","path":"/w","headers":[["authorization","Bearer secret"],["a","b"]]}"#;
         for text in [json, &json[1..]] {
-            let shown = without_credentials("request", text);
+            let shown = without_credentials(REQUEST, text);
             assert!(!shown.contains("secret"), "{shown}");
         }
         assert_eq!(without_credentials("delivery_id", "d1"), "d1");

@@ -6,14 +6,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use aws_lambda_events::event::sqs::SqsMessage;
-use jiff::Timestamp;
 use upvest::batch::{Batch, Outcome};
 use upvest::effects::{Attempt, Effect};
 use upvest::projection::Applied;
 use upvest::{EntityKey, Event, Projection};
 
 use super::{ProcessError, Processor};
-use crate::queues::consumer::receive_count;
+use crate::queues::consumer::{receive_count, sent_at};
 use crate::queues::domains::Dispatched;
 use crate::runtime::metrics;
 use crate::stores::archive::received_at;
@@ -34,13 +33,11 @@ pub(super) struct Incoming<'m> {
 
 impl Incoming<'_> {
     fn attempt(&self) -> Attempt {
-        let sent_at = self.message.attributes.get("SentTimestamp");
         Attempt {
             dispatch: self.dispatched.dispatch,
             receive_count: receive_count(self.message),
             dispatched_at: self.dispatched.dispatched_at,
-            sent_at: sent_at
-                .and_then(|milliseconds| Timestamp::from_millisecond(milliseconds.parse().ok()?).ok()),
+            sent_at: sent_at(self.message),
             transition: self.dispatched.transition.clone(),
         }
     }

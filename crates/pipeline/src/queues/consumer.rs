@@ -22,6 +22,7 @@ use futures_util::future::join_all;
 use jiff::Timestamp;
 
 use crate::envelope::attribute;
+use crate::envelope::attributes::DELIVERY_ID;
 use crate::error::{ErrorChain, Failure, Kind};
 use crate::runtime::clock::Clock;
 use crate::runtime::config::{ConfigError, Lookup};
@@ -201,9 +202,7 @@ impl SourceQueue {
 
     /// Measures how long ago a message was sent; nothing where SQS does not say.
     fn age(&self, message: &SqsMessage) -> Duration {
-        let sent = message.attributes.get("SentTimestamp");
-        let sent = sent.and_then(|milliseconds| Timestamp::from_millisecond(milliseconds.parse().ok()?).ok());
-        let age = sent.map(|sent| self.clock.now().duration_since(sent));
+        let age = sent_at(message).map(|sent| self.clock.now().duration_since(sent));
         age.and_then(|age| age.try_into().ok()).unwrap_or_default()
     }
 
@@ -251,6 +250,18 @@ pub fn receive_count(message: &SqsMessage) -> u32 {
     count.and_then(|count| count.parse().ok()).unwrap_or(1)
 }
 
+/// Tells when SQS took the message; `None` where it does not say.
+#[must_use]
+pub fn sent_at(message: &SqsMessage) -> Option<Timestamp> {
+    time_of_sqs(message.attributes.get("SentTimestamp")?)
+}
+
+/// Reads a time as SQS writes it, in milliseconds since 1970; `None` where it is none.
+#[must_use]
+pub fn time_of_sqs(milliseconds: &str) -> Option<Timestamp> {
+    Timestamp::from_millisecond(milliseconds.parse().ok()?).ok()
+}
+
 /// Logs that a batch was handled, in the one line of an invocation in which all is well: a batch of one with its delivery,
 /// a larger one with its size, because the line is paid for by the byte. What is out of the ordinary is logged with its own.
 pub fn report_batch(event: &SqsEvent, response: &SqsBatchResponse, done: &'static str) {
@@ -258,7 +269,7 @@ pub fn report_batch(event: &SqsEvent, response: &SqsBatchResponse, done: &'stati
         [only] => Some(only),
         _ => None,
     };
-    let delivery_id = only.and_then(|message| attribute(message, "delivery_id"));
+    let delivery_id = only.and_then(|message| attribute(message, DELIVERY_ID));
     let message_id = only.and_then(|message| message.message_id.as_deref());
     let failures = response.batch_item_failures.len();
     tracing::info!(

@@ -2,16 +2,13 @@
 
 use aws_sdk_sqs::Client;
 
-use crate::envelope::attributes::REASON;
+use crate::envelope::attributes::{MAY_BE_PENDING, REASON, WAITED_AT};
 use crate::envelope::encoding::EncodeError;
 use crate::envelope::{Envelope, string_attribute};
 use crate::error::AwsError;
 use crate::runtime::trace::TraceHeader;
 use crate::stores::archive::Quarantined;
-use crate::stores::pending::{MAY_BE_PENDING, PendingError, PendingMessage};
-
-/// Names the message attribute that says where in quarantine the delivery waited for its key.
-pub const WAITED_AT: &str = "waited_at";
+use crate::stores::pending::{PendingError, PendingMessage};
 
 /// Sends deliveries to the queue between ingest and verify-and-store.
 #[derive(Debug, Clone)]

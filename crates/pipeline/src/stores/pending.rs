@@ -25,14 +25,11 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::object;
-use crate::envelope::attributes::REASON;
+use crate::envelope::attributes::{DELIVERY_ID, REASON};
 use crate::error::{AwsError, Kind};
 
 /// Says what the keys of all objects begin with.
 pub const PENDING_PREFIX: &str = "pending/";
-/// Names the attribute of a message that may lie under `pending/` though it is received for the first time: a person sent it
-/// again.
-pub const MAY_BE_PENDING: &str = "pending";
 
 /// Keeps and finds what is pending.
 #[derive(Debug, Clone)]
@@ -114,11 +111,7 @@ impl PendingMessage {
         let as_base64 = body.len().div_ceil(3) * 4;
         let is_short = serde_json::to_vec(body).is_ok_and(|json| json.len() <= as_base64 + 2);
         Self {
-            id: id(
-                message_id,
-                attributes.get("delivery_id").map(String::as_str),
-                body,
-            ),
+            id: id(message_id, attributes.get(DELIVERY_ID).map(String::as_str), body),
             attributes,
             body: is_short.then(|| body.to_owned()),
             body_base64: (!is_short).then(|| STANDARD.encode(body)),
@@ -256,7 +249,7 @@ mod tests {
     use super::*;
 
     fn message(delivery_id: &str, body: &str) -> PendingMessage {
-        let attributes = [("delivery_id".to_owned(), delivery_id.to_owned())].into();
+        let attributes = [(DELIVERY_ID.to_owned(), delivery_id.to_owned())].into();
         PendingMessage::of(Some("6f2f1d0e-0000-4000-8000-000000000001"), attributes, body)
     }
 

@@ -13,6 +13,7 @@ use upvest::{Domain, EntityKey, Event, Occurred};
 
 use super::groups::group_id;
 use super::{ATTRIBUTES, CALL};
+use crate::envelope::attributes::{DELIVERY_ID, ENCODING};
 use crate::envelope::encoding::{self, DecodeError, Encoded, Encoding, MAX_MESSAGE_BYTES};
 use crate::envelope::{attribute, string_attribute};
 use crate::error::{AwsError, Kind};
@@ -26,9 +27,7 @@ pub const TRANSITION: &str = "transition";
 const OCCURRED: &str = "occurred";
 const SHA256: &str = "sha256";
 const DISPATCHED_AT: &str = "dispatched_at";
-const DELIVERY_ID: &str = "delivery_id";
 const REPLAY: &str = "replay";
-const ENCODING: &str = "encoding";
 
 /// Describes an event on its way to its domain: the message body is the event's exact bytes.
 ///

@@ -3,6 +3,7 @@
 use clap::Args;
 use operator::Result;
 use operator::dlq::{Shown, show};
+use pipeline::envelope::attributes::{DELIVERY_ID, REASON};
 
 use super::selection::QueueArgs;
 use crate::arguments::Site;
@@ -51,7 +52,7 @@ impl Report for Shown {
             ("group", self.group.clone()),
             ("body", Some(format!("{} bytes", about.bytes))),
         ]);
-        let shown = ["reason", "delivery_id"];
+        let shown = [REASON, DELIVERY_ID];
         let others = self
             .attributes
             .iter()

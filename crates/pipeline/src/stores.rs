@@ -4,6 +4,7 @@
 pub mod archive;
 pub mod audit;
 mod batch_get;
+mod body;
 pub mod entities;
 pub mod events;
 pub mod idempotency;

@@ -1,12 +1,11 @@
 //! What an object of the archive holds: a delivery, with all that is needed to verify its signature again.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use upvest::signature::{Dialect, Freshness, Origin, Verified};
 
 use crate::envelope::Envelope;
+use crate::stores::body::KeptBody;
 
 /// Holds a delivery as the archive keeps it: all that is needed to verify its signature again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,12 +42,9 @@ pub struct ArchivedDelivery {
     /// Tells when an operator sent it on its way again. What verify-and-store puts into quarantine anew has none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sent_at: Option<Timestamp>,
-    /// Holds the raw body, if it is UTF-8.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) body: Option<String>,
-    /// Holds the raw body in base64, if it is not UTF-8.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) body_base64: Option<String>,
+    /// Holds the raw body, which `parse` takes from here.
+    #[serde(flatten)]
+    pub(super) body: KeptBody,
 }
 
 /// Says what proved a delivery, as the archive notes it.
@@ -111,13 +107,9 @@ impl Pointer {
 }
 
 impl ArchivedDelivery {
-    /// Describes a delivery as it is to be kept: a body that is text as such, where that takes no more room than base64,
-    /// and any other in base64. So no body is kept at more than four thirds of its size.
+    /// Describes a delivery as it is to be kept.
     #[must_use]
     pub fn of(envelope: &Envelope, key_id: Option<&str>) -> Self {
-        let body = std::str::from_utf8(&envelope.body).ok();
-        let body = body.filter(|text| json_length(text) <= text.len().div_ceil(3) * 4);
-        let body_base64 = body.is_none().then(|| STANDARD.encode(&envelope.body));
         Self {
             // The body is kept once, in a form that JSON can take.
             envelope: Envelope {
@@ -133,8 +125,7 @@ impl ArchivedDelivery {
             reason: None,
             events: Vec::new(),
             sent_at: None,
-            body: body.map(str::to_owned),
-            body_base64,
+            body: KeptBody::of(&envelope.body),
         }
     }
 
@@ -145,30 +136,9 @@ impl ArchivedDelivery {
     /// [`NotArchivedError`] when it is none.
     pub fn parse(json: &[u8]) -> Result<Self, NotArchivedError> {
         let mut archived: Self = serde_json::from_slice(json)?;
-        archived.envelope.body = match (archived.body.take(), archived.body_base64.take()) {
-            (Some(text), _) => text.into_bytes(),
-            (None, Some(base64)) => STANDARD.decode(base64)?,
-            (None, None) => Vec::new(),
-        };
+        archived.envelope.body = std::mem::take(&mut archived.body).into_bytes()?;
         Ok(archived)
     }
-}
-
-/// Counts the bytes of a text in JSON, without its quotes: a control character takes six.
-fn json_length(text: &str) -> usize {
-    let more = |byte: u8| match byte {
-        b'\n' | b'\r' | b'\t' | 0x08 | 0x0c => 1,
-        0..0x20 => 5,
-        _ => 0,
-    };
-    // In two goes, of which most texts need only the first: counting is done for many bytes at a time.
-    let quoted = text.bytes().filter(|byte| matches!(byte, b'"' | b'\\')).count();
-    let has_control = text.bytes().fold(false, |found, byte| found | (byte < b' '));
-    let controls: usize = match has_control {
-        true => text.bytes().map(more).sum(),
-        false => 0,
-    };
-    text.len() + quoted + controls
 }
 
 #[cfg(test)]
@@ -191,22 +161,6 @@ mod tests {
                 header_names: Vec::new(),
             },
             body: body.to_vec(),
-        }
-    }
-
-    #[test]
-    fn a_body_takes_at_most_four_thirds_of_its_size_whatever_it_holds() {
-        for byte in 0..=u8::MAX {
-            let body = vec![byte; 3_000];
-            let text = std::str::from_utf8(&body).ok();
-            if let Some(text) = text {
-                let json = serde_json::to_string(text).unwrap();
-                assert_eq!(json_length(text), json.len() - 2, "{byte}");
-            }
-            let kept = ArchivedDelivery::of(&envelope(&body), None);
-            let empty = serde_json::to_vec(&ArchivedDelivery::of(&envelope(b""), None)).unwrap();
-            let json = serde_json::to_vec(&kept).unwrap();
-            assert!(json.len() - empty.len() <= 4_000 + 20, "{byte}: {}", json.len());
         }
     }
 

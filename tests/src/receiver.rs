@@ -15,6 +15,7 @@ use pipeline::actions::DomainActions;
 use pipeline::environment::Environment;
 use pipeline::processor::{self, Processor};
 use pipeline::queues::consumer::{Patience, SourceQueue};
+use pipeline::queues::dead_letters::DeadLetters;
 use pipeline::queues::deliveries::DeliveriesQueue;
 use pipeline::queues::domains::{DomainQueues, Routes};
 use pipeline::queues::key_requests::KeyRequests;
@@ -29,7 +30,7 @@ use pipeline::stores::pending::Pending;
 use pipeline::stores::subscriptions::Subscriptions;
 use upvest::Domain;
 use upvest::signature::Headers;
-use verify_and_store::{Drain, ForUs, Policy};
+use verify_and_store::{ForUs, Policy};
 
 use crate::effects::Effects;
 use fake_aws::lambda::{EventSource, Settlement};
@@ -120,11 +121,11 @@ impl Receiver {
                 key_requests: None,
                 archive: archive(&aws),
                 pending: Pending::new(s3, "pending".to_owned()),
-                drain: Drain {
-                    client: sqs.clone(),
+                dead_letters: DeadLetters::new(
+                    sqs.clone(),
                     // Created above, and made again while it is empty.
-                    url: aws.create_queue(QueueSettings::new(DELIVERIES_DLQ)),
-                },
+                    aws.create_queue(QueueSettings::new(DELIVERIES_DLQ)),
+                ),
                 log: EventLog::new(dynamodb, "events".to_owned()),
                 domains: DomainQueues::new(sqs.clone(), routes.clone()),
                 origin: None,

@@ -194,7 +194,8 @@ pub fn attribute<'m>(message: &'m SqsMessage, name: &str) -> Option<&'m str> {
 }
 
 /// Makes a named message attribute with a text value, which must not be empty.
-pub(crate) fn string_attribute((name, value): (&str, String)) -> (String, MessageAttributeValue) {
+#[must_use]
+pub fn string_attribute((name, value): (&str, String)) -> (String, MessageAttributeValue) {
     let attribute = MessageAttributeValue::builder()
         .data_type("String")
         .string_value(value)

@@ -14,6 +14,7 @@ use pipeline::envelope::attributes::{DELIVERY_ID, ENCODING};
 use pipeline::environment::Environment;
 use pipeline::error::{ErrorChain, Failure, unwinding};
 use pipeline::queues::consumer::{Patience, Records, Share, SourceQueue, report_batch};
+use pipeline::queues::dead_letters::DeadLetters;
 use pipeline::queues::domains::{DomainQueues, EventMessage, Routes};
 use pipeline::queues::key_requests::KeyRequests;
 use pipeline::runtime::clock::Clock;
@@ -39,7 +40,6 @@ mod subscription_policy;
 
 use delivery::Received;
 pub use error::DeliveryError;
-pub use pending::Drain;
 pub use pipeline::policy::Policy;
 pub use subscription_policy::ForUs;
 
@@ -58,8 +58,8 @@ pub struct Deps {
     pub archive: Archive,
     /// Keeps the bytes of deliveries that are received again.
     pub pending: Pending,
-    /// Drains the dead-letter queue into `pending`.
-    pub drain: Drain,
+    /// Looks into the dead-letter queue, which is drained into `pending`.
+    pub dead_letters: DeadLetters,
     /// Writes events into the log, each once.
     pub log: EventLog,
     /// Sends events to the queues of their domains.
@@ -131,10 +131,7 @@ impl Deps {
                 lookup.required("QUARANTINE_BUCKET")?,
             ),
             pending: Pending::new(s3, lookup.required("PENDING_BUCKET")?),
-            drain: Drain {
-                client: sqs.clone(),
-                url: lookup.required("DEAD_LETTER_QUEUE_URL")?,
-            },
+            dead_letters: DeadLetters::new(sqs.clone(), lookup.required("DEAD_LETTER_QUEUE_URL")?),
             for_us: for_us(&dynamodb, lookup, &clock)?,
             log: EventLog::new(dynamodb, lookup.required("EVENTS_TABLE")?),
             domains: DomainQueues::new(sqs, routes),
@@ -180,7 +177,7 @@ const BYTES_AT_A_TIME: usize = 16_000_000;
 /// none, which Lambda never makes of a queue's messages.
 pub async fn handle(deps: &Deps, event: &SqsEvent, invocation: &Invocation) -> SqsBatchResponse {
     if event.records.is_empty() {
-        if let Err(error) = Box::pin(deps.drain.run(&deps.pending)).await {
+        if let Err(error) = Box::pin(pending::drain(&deps.dead_letters, &deps.pending)).await {
             metrics::pending_failed();
             tracing::error!(error = %ErrorChain(&error), "the dead-letter queue was not drained");
         }

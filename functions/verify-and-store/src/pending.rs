@@ -7,32 +7,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use aws_lambda_events::event::sqs::SqsMessage;
-use aws_sdk_sqs::Client;
-use aws_sdk_sqs::types::Message;
 use futures_util::future::join_all;
 use pipeline::envelope::attributes::MAY_BE_PENDING;
 use pipeline::envelope::{Envelope, attribute};
 use pipeline::error::{AwsError, ErrorChain, Failure};
 use pipeline::queues::consumer::receive_count;
+use pipeline::queues::dead_letters::{BATCH, DeadLetters};
 use pipeline::runtime::metrics;
 use pipeline::stores::archive::Archive;
 use pipeline::stores::pending::{Pending, PendingMessage};
 
 /// Bounds how long a drain receives messages, so that what it received is given back before the function times out.
 const RECEIVING: Duration = Duration::from_secs(30);
-/// Says how long the messages of a drain are out of the sight of others, in seconds: longer than a drain.
-const OUT_OF_SIGHT_S: i32 = 60;
-/// Is the most that SQS hands out at a time (`ReceiveMessage`).
-const BATCH: i32 = 10;
-
-/// Drains the dead-letter queue into the pending bucket. The messages stay: a person settles them.
-#[derive(Debug, Clone)]
-pub struct Drain {
-    /// Calls SQS, for the dead-letter queue of deliveries.
-    pub client: Client,
-    /// Gives the URL of the dead-letter queue.
-    pub url: String,
-}
+/// Says how long the messages of a drain are out of the sight of others: longer than a drain.
+const OUT_OF_SIGHT: Duration = Duration::from_secs(60);
 
 /// Puts a message that is received again under `pending/`, before anything else is tried, unless the archive has its
 /// delivery. A failure is counted, and the attempt goes on: it may be the one that succeeds.
@@ -79,64 +67,41 @@ pub(crate) async fn remove(pending: &Pending, batch: &[&SqsMessage], results: &[
     .await;
 }
 
-impl Drain {
-    /// Puts each message of the dead-letter queue under `pending/`, where it is not there yet, and gives it back. The archive
-    /// is not asked: it may have a delivery whose events were not dispatched, of which the message is the only notice.
-    ///
-    /// # Errors
-    ///
-    /// [`AwsError`] when the queue or the bucket cannot be read; nothing is lost by that.
-    pub(crate) async fn run(&self, pending: &Pending) -> Result<(), AwsError> {
-        let listed = pending.list().await?.into_iter().map(|listed| listed.id);
-        let mut there: BTreeSet<String> = listed.collect();
-        let end = tokio::time::Instant::now() + RECEIVING;
-        let mut held: BTreeMap<String, String> = BTreeMap::new();
-        let received = loop {
-            let batch = match self.receive().await {
-                Ok(batch) => batch,
-                Err(error) => break Err(error),
-            };
-            let before = held.len();
-            for message in &batch {
-                let id = message.message_id().unwrap_or_default().to_owned();
-                held.insert(id, message.receipt_handle().unwrap_or_default().to_owned());
-            }
-            let messages = batch.iter().map(PendingMessage::from_sqs);
-            let fresh: Vec<_> = messages
-                .filter(|message| there.insert(message.id.clone()))
-                .collect();
-            join_all(fresh.iter().map(|message| put(pending, message))).await;
-            // Nothing more, or what was seen already.
-            if held.len() == before || tokio::time::Instant::now() >= end {
-                break Ok(());
-            }
+/// Puts each message of the dead-letter queue under `pending/`, where it is not there yet, and gives it back: a person settles it.
+/// The archive is not asked: it may have a delivery whose events were not dispatched, of which the message is the only notice.
+///
+/// # Errors
+///
+/// [`AwsError`] when the queue or the bucket cannot be read; nothing is lost by that.
+pub(crate) async fn drain(letters: &DeadLetters, pending: &Pending) -> Result<(), AwsError> {
+    let listed = pending.list().await?.into_iter().map(|listed| listed.id);
+    let mut there: BTreeSet<String> = listed.collect();
+    let end = tokio::time::Instant::now() + RECEIVING;
+    let mut held: BTreeMap<String, String> = BTreeMap::new();
+    let received = loop {
+        let batch = match letters.receive(BATCH, OUT_OF_SIGHT).await {
+            Ok(batch) => batch,
+            Err(error) => break Err(error),
         };
-        self.give_back(held.into_values().collect()).await;
-        received
-    }
-
-    async fn receive(&self) -> Result<Vec<Message>, AwsError> {
-        let request = self.client.receive_message().queue_url(&self.url);
-        let received = request
-            .max_number_of_messages(BATCH)
-            .visibility_timeout(OUT_OF_SIGHT_S)
-            // Asks all of SQS's machines, and not a few of them.
-            .wait_time_seconds(1)
-            .message_attribute_names("All")
-            .send()
-            .await
-            .map_err(AwsError::of("ReceiveMessage of the dead-letter queue"))?;
-        Ok(received.messages.unwrap_or_default())
-    }
-
-    /// Lets others see the messages again; where that fails they do after [`OUT_OF_SIGHT_S`].
-    async fn give_back(&self, receipts: Vec<String>) {
-        for receipts in receipts.chunks(50) {
-            join_all(receipts.iter().map(|receipt| {
-                let change = self.client.change_message_visibility().queue_url(&self.url);
-                change.receipt_handle(receipt).visibility_timeout(0).send()
-            }))
-            .await;
+        let before = held.len();
+        for message in &batch {
+            let id = message.message_id().unwrap_or_default().to_owned();
+            held.insert(id, message.receipt_handle().unwrap_or_default().to_owned());
         }
+        let messages = batch.iter().map(PendingMessage::from_sqs);
+        let fresh: Vec<_> = messages
+            .filter(|message| there.insert(message.id.clone()))
+            .collect();
+        join_all(fresh.iter().map(|message| put(pending, message))).await;
+        // Nothing more, or what was seen already.
+        if held.len() == before || tokio::time::Instant::now() >= end {
+            break Ok(());
+        }
+    };
+    // What cannot be given back comes back by itself, after OUT_OF_SIGHT.
+    let receipts: Vec<String> = held.into_values().collect();
+    for receipts in receipts.chunks(50) {
+        join_all(receipts.iter().map(|receipt| letters.give_back(receipt))).await;
     }
+    received
 }

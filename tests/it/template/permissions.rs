@@ -187,7 +187,7 @@ fn needed_by_verify_and_store() -> Grants {
     // `Pending::keep`, `remove` and `list`.
     needed.extend(grants(["s3:PutObject", "s3:DeleteObject"], PENDING));
     needed.extend(grants(["s3:ListBucket"], "PendingBucket"));
-    // `Drain::run`.
+    // `pending::drain`.
     needed.extend(grants(
         ["sqs:ReceiveMessage", "sqs:ChangeMessageVisibility"],
         "DeliveriesDeadLetterQueue",

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
+use pipeline::queues::dead_letters::BATCH;
 use pipeline::stores::audit::Operation;
 use serde::Serialize;
 use serde_json::json;
@@ -11,7 +12,7 @@ use sha2::{Digest, Sha256};
 use super::filter::Selection;
 use super::folder::Folder;
 use super::message::Message;
-use super::queue::{BATCH, DeadLetterQueue};
+use super::queue::DeadLetterQueue;
 use super::sweep::{Fate, look, sweep};
 use crate::error::{Error, Result};
 use crate::repair::{Decision, Ending, OF_ONE_OPERATION, Repair};

@@ -4,9 +4,9 @@ use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use aws_sdk_sqs::Client;
-use aws_sdk_sqs::types::{MessageAttributeValue, MessageSystemAttributeName};
-use pipeline::envelope::attributes::{MAY_BE_PENDING, REASON};
+use pipeline::envelope::string_attribute;
 use pipeline::error::AwsError;
+use pipeline::queues::dead_letters::{DeadLetters, again, delivery_again};
 use pipeline::queues::domains::DISPATCH;
 use serde::Serialize;
 use upvest::Domain;
@@ -20,11 +20,6 @@ use crate::stack::{Queue, Stack, queue_depth};
 /// the slowest rate; and shorter than the five minutes for which a queue remembers deduplication ids, so that a command
 /// that was killed between sending a message and deleting it can be run again before the queue forgets.
 pub(crate) const OUT_OF_SIGHT: Duration = Duration::from_secs(120);
-/// Bounds the messages of one receive: SQS gives out ten at most.
-pub(crate) const BATCH: i32 = 10;
-/// Has a receive wait for a second. One that waits asks all servers of a queue: its empty answer means that there is
-/// nothing.
-const WAIT_SECONDS: i32 = 1;
 
 /// Reads a dead-letter queue, and knows the queue that its messages go back to.
 #[derive(Debug)]
@@ -32,6 +27,7 @@ pub(crate) struct DeadLetterQueue {
     client: Client,
     /// Names the queue whose messages come here.
     pub(crate) queue: Queue,
+    letters: DeadLetters,
     url: String,
     home_url: String,
     /// Gives the queue of each domain, for events: one may belong to another domain now than when it came here.
@@ -63,10 +59,12 @@ impl DeadLetterQueue {
             .filter_map(|domain| Some((domain, stack.queue_url(Queue::Domain(domain)).ok()?)))
             .collect();
         let open = |queue| {
+            let url = stack.dead_letter_queue_url(queue)?;
             Ok(Self {
+                letters: DeadLetters::new(client.clone(), url.clone()),
                 client: client.clone(),
                 queue,
-                url: stack.dead_letter_queue_url(queue)?,
+                url,
                 home_url: stack.queue_url(queue)?,
                 domains: domains.clone(),
             })
@@ -98,17 +96,7 @@ impl DeadLetterQueue {
     ///
     /// [`AwsError`]; messages may be out of sight all the same, for [`OUT_OF_SIGHT`].
     pub(crate) async fn receive(&self, most: i32) -> Result<Vec<Message>, AwsError> {
-        let request = self.client.receive_message().queue_url(&self.url);
-        let answer = request
-            .max_number_of_messages(most)
-            .visibility_timeout(seconds(OUT_OF_SIGHT))
-            .wait_time_seconds(WAIT_SECONDS)
-            .message_system_attribute_names(MessageSystemAttributeName::All)
-            .message_attribute_names("All")
-            .send()
-            .await
-            .map_err(AwsError::of("ReceiveMessage of a dead-letter queue"))?;
-        let messages = answer.messages.unwrap_or_default().into_iter();
+        let messages = self.letters.receive(most, OUT_OF_SIGHT).await?.into_iter();
         Ok(messages.map(|message| Message::of(self.queue, message)).collect())
     }
 
@@ -118,13 +106,7 @@ impl DeadLetterQueue {
     ///
     /// [`AwsError`]; it is then seen again after [`OUT_OF_SIGHT`].
     pub(crate) async fn give_back(&self, message: &Message) -> Result<(), AwsError> {
-        let request = self.client.change_message_visibility().queue_url(&self.url);
-        let request = request
-            .receipt_handle(&message.receipt_handle)
-            .visibility_timeout(0);
-        let given = request.send().await;
-        given.map_err(AwsError::of("ChangeMessageVisibility of a dead-letter queue"))?;
-        Ok(())
+        self.letters.give_back(&message.receipt_handle).await
     }
 
     /// Sends a message to the queue that it came from, or an event to that of the domain which takes it by now; gives the id of
@@ -138,18 +120,15 @@ impl DeadLetterQueue {
     ///
     /// [`AwsError`] when it is not known to be there.
     pub(crate) async fn send_home(&self, message: &Message) -> Result<Option<String>, AwsError> {
-        let attributes = message.attributes.iter().filter(|(name, _)| *name != REASON);
-        let mut attributes: HashMap<_, _> = attributes
-            .map(|(name, attribute)| (name.clone(), attribute.clone()))
-            .collect();
+        let had = message.attributes.clone();
+        let mut attributes = match self.queue {
+            Queue::Deliveries => delivery_again(had),
+            Queue::Domain(_) | Queue::KeyRequests => again(had),
+        };
         // SQS moves a message as it is, so that one that crashed its function still says that it is the first. A replay
         // stays one: it has no effects, whoever sends it.
         if matches!(self.queue, Queue::Domain(_)) && message.dispatch() != Some(Dispatch::Replay) {
-            attributes.insert(DISPATCH.to_owned(), text(Dispatch::Again.name()));
-        }
-        // It is received for the first time, and verify-and-store is to remove it from where it is pending.
-        if self.queue == Queue::Deliveries {
-            attributes.insert(MAY_BE_PENDING.to_owned(), text("true"));
+            attributes.extend([string_attribute((DISPATCH, Dispatch::Again.name().to_owned()))]);
         }
         let group = message.group.as_ref();
         let request = self.client.send_message().queue_url(self.home_of(message));
@@ -183,16 +162,4 @@ impl DeadLetterQueue {
         deleted.map_err(AwsError::of("DeleteMessage of a dead-letter queue"))?;
         Ok(())
     }
-}
-
-fn text(value: &str) -> MessageAttributeValue {
-    let text = MessageAttributeValue::builder()
-        .data_type("String")
-        .string_value(value);
-    text.build()
-        .expect("the builder asks for a data type alone, which is set")
-}
-
-fn seconds(duration: Duration) -> i32 {
-    i32::try_from(duration.as_secs()).unwrap_or(i32::MAX)
 }

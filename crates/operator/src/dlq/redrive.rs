@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
 use jiff::Timestamp;
+use pipeline::queues::dead_letters::BATCH;
 use pipeline::stores::audit::Operation;
 use serde::Serialize;
 use serde_json::json;
 
 use super::filter::Selection;
 use super::message::Message;
-use super::queue::{BATCH, DeadLetterQueue, OUT_OF_SIGHT};
+use super::queue::{DeadLetterQueue, OUT_OF_SIGHT};
 use super::sweep::{Fate, look, sweep};
 use crate::error::Result;
 use crate::repair::{Decision, Ending, Repair, Throttle};

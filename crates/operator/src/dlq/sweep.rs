@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
 use pipeline::error::ErrorChain;
+use pipeline::queues::dead_letters::BATCH;
 
 use super::message::Message;
-use super::queue::{BATCH, DeadLetterQueue, OUT_OF_SIGHT};
+use super::queue::{DeadLetterQueue, OUT_OF_SIGHT};
 use crate::error::Result;
 use crate::reporter::Reporter;
 

@@ -2,10 +2,11 @@
 
 use aws_sdk_sqs::Client;
 
-use crate::envelope::attributes::{MAY_BE_PENDING, REASON, WAITED_AT};
+use crate::envelope::attributes::WAITED_AT;
 use crate::envelope::encoding::EncodeError;
 use crate::envelope::{Envelope, string_attribute};
 use crate::error::AwsError;
+use crate::queues::dead_letters::delivery_again;
 use crate::runtime::trace::TraceHeader;
 use crate::stores::archive::Quarantined;
 use crate::stores::pending::{PendingError, PendingMessage};
@@ -95,14 +96,13 @@ impl DeliveriesQueue {
     /// [`SendPendingError`]; the message is then not known to be in the queue.
     pub async fn send_pending(&self, pending: &PendingMessage) -> Result<(), SendPendingError> {
         let attributes = pending.attributes.iter();
-        let attributes = attributes
-            .filter(|(name, _)| *name != REASON)
-            .map(|(name, text)| (name.as_str(), text.clone()));
-        let mark = (MAY_BE_PENDING, "true".to_owned());
-        let attributes = attributes.chain([mark]).map(string_attribute).collect();
+        let attributes = attributes.map(|(name, text)| string_attribute((name, text.clone())));
         let request = self.client.send_message().queue_url(&self.url);
         let request = request.message_body(pending.body()?);
-        let sent = request.set_message_attributes(Some(attributes)).send().await;
+        let sent = request
+            .set_message_attributes(Some(delivery_again(attributes)))
+            .send()
+            .await;
         sent.map_err(AwsError::of("SendMessage to the deliveries queue"))?;
         Ok(())
     }

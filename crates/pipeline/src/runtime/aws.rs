@@ -88,22 +88,21 @@ impl Intercept for CountRequests {
     }
 }
 
-/// Leaves a client without a watch on every body that is sent and received: bodies are small, and the timeouts end a
-/// request that hangs. Where there are none, as at the command line, which has a person's patience, the watch is all that
-/// ends one. S3's bodies, which may be megabytes long, are watched everywhere.
-fn watch(aws: &SdkConfig) -> Option<StalledStreamProtectionConfig> {
+/// Tells whether timeouts end a request that hangs. Then a client does without a watch on every body that is sent and
+/// received, because bodies are small. Where there are none, as at the command line, which has a person's patience, the
+/// watch is all that ends one. S3's bodies, which may be megabytes long, are watched everywhere.
+fn ends_by_timeout(aws: &SdkConfig) -> bool {
     let timeouts = aws.timeout_config();
-    match timeouts.and_then(TimeoutConfig::operation_attempt_timeout) {
-        Some(_) => Some(StalledStreamProtectionConfig::disabled()),
-        None => aws.stalled_stream_protection(),
-    }
+    timeouts.is_some_and(|timeouts| timeouts.operation_attempt_timeout().is_some())
 }
 
 /// Makes a client of SQS whose requests are counted.
 #[must_use]
 pub fn sqs(aws: &SdkConfig) -> aws_sdk_sqs::Client {
     let mut config = aws_sdk_sqs::config::Builder::from(aws).interceptor(CountRequests);
-    config.set_stalled_stream_protection(watch(aws));
+    if ends_by_timeout(aws) {
+        config = config.stalled_stream_protection(StalledStreamProtectionConfig::disabled());
+    }
     aws_sdk_sqs::Client::from_conf(config.build())
 }
 
@@ -111,7 +110,9 @@ pub fn sqs(aws: &SdkConfig) -> aws_sdk_sqs::Client {
 #[must_use]
 pub fn dynamodb(aws: &SdkConfig) -> aws_sdk_dynamodb::Client {
     let mut config = aws_sdk_dynamodb::config::Builder::from(aws).interceptor(CountRequests);
-    config.set_stalled_stream_protection(watch(aws));
+    if ends_by_timeout(aws) {
+        config = config.stalled_stream_protection(StalledStreamProtectionConfig::disabled());
+    }
     aws_sdk_dynamodb::Client::from_conf(config.build())
 }
 
@@ -150,15 +151,24 @@ mod tests {
 
     #[test]
     fn bodies_are_watched_where_no_timeout_ends_a_request() {
+        let is_watched = |aws: &SdkConfig| {
+            let of = |watch: Option<&StalledStreamProtectionConfig>| {
+                watch.is_some_and(|watch| watch.download_enabled())
+            };
+            let (sqs, dynamodb) = (sqs(aws), dynamodb(aws));
+            [
+                of(sqs.config().stalled_stream_protection()),
+                of(dynamodb.config().stalled_stream_protection()),
+            ]
+        };
         let configured = || {
             let enabled = StalledStreamProtectionConfig::enabled().build();
-            SdkConfig::builder().stalled_stream_protection(enabled)
+            let aws = SdkConfig::builder().stalled_stream_protection(enabled);
+            aws.behavior_version(aws_config::BehaviorVersion::latest())
         };
-        let kept = watch(&configured().build()).expect("it is what was configured");
-        assert!(kept.download_enabled() && kept.upload_enabled());
+        assert_eq!(is_watched(&configured().build()), [true, true]);
         let timeouts = TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT_TIMEOUT);
         let function = configured().timeout_config(timeouts.build()).build();
-        let none = watch(&function).expect("it is switched off");
-        assert!(!none.download_enabled() && !none.upload_enabled());
+        assert_eq!(is_watched(&function), [false, false]);
     }
 }

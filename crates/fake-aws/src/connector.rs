@@ -24,7 +24,7 @@ use crate::rng::Rng;
 use crate::sqs::Queues;
 use crate::throttling::throttled;
 use crate::wire::Request;
-use crate::{dynamodb, s3, secrets};
+use crate::{dynamodb, s3, secrets, stale};
 
 /// Holds what the services hold, and what is known about the run.
 pub(crate) struct World {
@@ -188,8 +188,12 @@ impl World {
                     throttled(request.service)
                 }
             }
-            fault @ (None | Some(Fault::LoseReply | Fault::CrashAfterEffect | Fault::Partial)) => {
-                let reply = self.serve(request, fault == Some(Fault::Partial));
+            fault @ (None
+            | Some(Fault::LoseReply | Fault::CrashAfterEffect | Fault::Partial | Fault::Stale)) => {
+                let mut reply = self.serve(request, fault == Some(Fault::Partial));
+                if fault == Some(Fault::Stale) {
+                    stale::outdate(request, &mut reply);
+                }
                 let outcome = fault.map_or_else(|| outcome(&reply), Outcome::Struck);
                 self.record(request, Some(invocation), outcome, Some(&reply));
                 reply
@@ -202,7 +206,7 @@ impl World {
                 travel(journey.back_ms).await;
                 Err(broken_connection())
             }
-            None | Some(Fault::Throttle | Fault::Deny | Fault::Partial) => {
+            None | Some(Fault::Throttle | Fault::Deny | Fault::Partial | Fault::Stale) => {
                 travel(journey.back_ms).await;
                 reply.into_http()
             }

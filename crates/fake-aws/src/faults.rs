@@ -22,6 +22,9 @@ pub enum Fault {
     CrashAfterEffect,
     /// Some members of a batch fail; it strikes batch operations only.
     Partial,
+    /// The answer is of a moment ago: a `Query` on an index lacks its last item, and the counts of a queue are 0. It strikes
+    /// these alone.
+    Stale,
 }
 
 /// Says how often faults strike, each in cases per 1000.

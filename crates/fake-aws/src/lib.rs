@@ -37,8 +37,8 @@
 //!
 //! # What can go wrong
 //!
-//! A [`Fault`] throttles or denies a call, breaks its connection before or after the effect, fails a part of a batch, or kills
-//! the invocation in the middle ([`CrashError`]). Faults strike for a time ([`Aws::begin_outage`]), by script
+//! A [`Fault`] throttles or denies a call, breaks its connection before or after the effect, fails a part of a batch, answers as
+//! of a moment ago, or kills the invocation in the middle ([`CrashError`]). Faults strike for a time ([`Aws::begin_outage`]), by script
 //! ([`Aws::inject`]) or by chance ([`Aws::set_fault_rates`]), and only within [`Aws::invoke`]: the calls of the test itself always succeed at once.
 //! Standard queues also hand out messages twice and out of order. [`lambda::EventSource`] polls a queue for a function
 //! and settles its batches as Lambda does.
@@ -85,6 +85,7 @@ mod s3;
 mod secrets;
 mod setup;
 mod sqs;
+mod stale;
 mod throttling;
 pub mod tls;
 mod wire;

@@ -3,6 +3,7 @@
 
 mod comparison;
 mod event;
+mod named;
 mod published;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,6 +18,7 @@ use upvest::{EntityKey, Event, Projection};
 
 pub use self::comparison::{Comparison, count};
 use self::event::{Foldable, as_received, fold, foldable};
+use self::named::add_named;
 use crate::error::Result;
 use crate::records::Records;
 
@@ -58,12 +60,16 @@ impl Refold {
     ///
     /// [`Error`](crate::Error) when a store cannot be read. That an event or the item is of no use is a [`Comparison`].
     pub async fn read(records: &Records, entities: &Entities, entity: EntityKey) -> Result<Self> {
-        // The state first: what is logged in between shows as not yet in it, and not the other way round.
+        // The state first: what is logged in between shows as not yet in it.
         let item = entities.item(&entity).await?;
         let stored = item
             .as_ref()
             .map(|item| item.read(&entity).map_err(|error| ErrorChain(&error).to_string()));
-        let history = records.log.history(&entity).await?;
+        let mut history = records.log.history(&entity).await?;
+        // Nor the other way round: a rebuild would take out of the state what no message brings back.
+        if let Some(Ok(stored)) = &stored {
+            add_named(records, &entity, &stored.projection, &mut history).await?;
+        }
         Ok(Self {
             events: foldable(records, &history).await?,
             entity,

@@ -4,10 +4,11 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
+use aws_sdk_sqs::types::QueueAttributeName;
 use fake_aws::lambda::EventSource;
 use fake_aws::{Aws, Call, CallFilter, CrashError, Fault, FaultRates, Outcome, QueueSettings, Service};
 
-use crate::dynamodb::claim;
+use crate::dynamodb::{claim, create_indexed_table, text};
 
 fn account(seed: u64) -> Aws {
     let aws = Aws::new(seed);
@@ -178,6 +179,49 @@ async fn a_scripted_fault_strikes_the_call_it_names() {
     assert_eq!(aws.invoke("function", work).await, Err(CrashError));
     assert_eq!(aws.items("events").len(), 3);
     assert_eq!(aws.count(Service::DynamoDb, "PutItem"), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_index_and_the_counts_of_a_queue_can_be_of_a_moment_ago() {
+    let aws = Aws::new(1);
+    create_indexed_table(&aws, ("log", "id"), "by-owner", ("owner", "id"));
+    let queue = aws.create_queue(QueueSettings::new("deliveries"));
+    let send = aws.sqs().send_message().queue_url(&queue).message_body("hello");
+    send.send().await.unwrap();
+    for id in ["1", "2"] {
+        let put = aws.dynamodb().put_item().table_name("log");
+        let put = put.item("id", text(id)).item("owner", text("o1"));
+        put.send().await.unwrap();
+    }
+    let look = async || {
+        let query = aws.dynamodb().query().table_name("log").index_name("by-owner");
+        let query = query.key_condition_expression("#owner = :owner");
+        let query = query.expression_attribute_names("#owner", "owner");
+        let query = query.expression_attribute_values(":owner", text("o1"));
+        let count = QueueAttributeName::ApproximateNumberOfMessages;
+        let counts = aws.sqs().get_queue_attributes().queue_url(&queue);
+        let counts = counts.attribute_names(count.clone()).send().await.unwrap();
+        let items = query.send().await.unwrap().items.unwrap();
+        let ids = items.iter().map(|item| item["id"].as_s().unwrap().clone());
+        (
+            ids.collect::<Vec<_>>(),
+            counts.attributes.unwrap()[&count].clone(),
+        )
+    };
+    aws.begin_outage(Fault::Stale, CallFilter::any(), Duration::from_secs(60));
+    let seen = async |ids: &[&str], count: &str| {
+        let (seen, counted) = aws.invoke("function", look()).await.unwrap();
+        assert_eq!(
+            (
+                seen.iter().map(String::as_str).collect::<Vec<_>>().as_slice(),
+                counted.as_str()
+            ),
+            (ids, count)
+        );
+    };
+    seen(&["1"], "0").await;
+    aws.heal();
+    seen(&["1", "2"], "1").await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,5 +1,7 @@
 //! Rebuilding entities in process.
 
+use std::time::Duration;
+
 use clap::Parser;
 use fake_aws::{CallFilter, Fault, Service};
 use operator::entities::{Problem, RebuildReport, Rebuilding};
@@ -185,6 +187,23 @@ async fn an_event_that_waits_is_left_out_and_told_as_the_change_that_it_is() {
     // A second time there is nothing to do.
     let report = rebuild(&site, "ORDER#o1").await;
     assert_eq!((report.rebuilt, report.entities.len()), (0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_that_the_index_does_not_have_yet_stays_in_the_state() {
+    let site = site().await;
+    let before = said(&site);
+    let index = CallFilter::operation(Service::DynamoDb, "Query").on("events");
+    let an_hour = Duration::from_secs(3600);
+    site.receiver.aws.begin_outage(Fault::Stale, index, an_hour);
+    // Of ORDER#o2 the index has nothing at all.
+    for entity in ["ORDER#o1", "ORDER#o2"] {
+        assert!(is_in_order(&site, entity).await, "{entity}");
+        site.set("entities", entity, (STATUS, "CANCELLED")).await;
+    }
+    let report = rebuild(&site, "ORDER#o1 ORDER#o2").await;
+    assert_eq!((report.rebuilt, report.failed), (2, 0), "{report:?}");
+    assert_eq!(said(&site), before);
 }
 
 #[tokio::test(start_paused = true)]

@@ -5,15 +5,17 @@ mod comparison;
 mod event;
 mod named;
 mod published;
+mod unfinished;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
 use pipeline::error::ErrorChain;
 use pipeline::stores::entities::{Entities, EntityItem, Stored};
 use pipeline::stores::events::LoggedEvent;
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
-use upvest::effects::{Effect, decide};
+use upvest::effects::{Effect, Transition, decide};
 use upvest::{EntityKey, Event, Projection};
 
 pub use self::comparison::{Comparison, count};
@@ -127,6 +129,12 @@ impl Refold {
             .iter()
             .filter(|event| !left_out.contains(event.event_id.as_str()));
         Ok(fold(&self.entity, taken))
+    }
+
+    /// Makes the changes of the events that are folded now and may still have a message, but for some.
+    pub(crate) fn unfinished(&self, left_out: &BTreeSet<&str>, now: Timestamp) -> Vec<Transition> {
+        let events = self.events.as_deref().unwrap_or_default();
+        unfinished::changes(&self.entity, self.stored(), events, left_out, now)
     }
 
     /// Tells whether the item is just what the receiver would write of this state by today's rules.

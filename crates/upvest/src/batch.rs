@@ -37,6 +37,16 @@ impl Stored {
         }
     }
 
+    /// Keeps the changes of events that a rebuild brought into the state before their messages, which then resume from them:
+    /// without these the events would be taken for told.
+    #[must_use]
+    pub fn with_unfinished(mut self, changes: Vec<Transition>) -> Self {
+        let kept = |change: &Transition| self.transition(&change.event_id).is_some();
+        let new: Vec<Transition> = changes.into_iter().filter(|change| !kept(change)).collect();
+        self.transitions.extend(new);
+        self
+    }
+
     /// Tells whether the state can be compared with one that is folded by today's rules.
     #[must_use]
     pub fn is_of_current_rules(&self) -> bool {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
 use pipeline::error::ErrorChain;
 use pipeline::stores::audit::Operation;
 use pipeline::stores::entities::{Entities, EntityError};
@@ -89,7 +90,7 @@ pub enum Rebuilding {
 /// runs; the effects that are kept to be resumed stay.
 ///
 /// Events that wait in a dead-letter queue are left out, so that a redrive tells them as what they are: folded in now, they
-/// would count as late.
+/// would count as late. Of the others that the state lacked, their changes are kept for messages that are still to come.
 ///
 /// # Errors
 ///
@@ -114,6 +115,7 @@ pub async fn rebuild(
         entities: repair.stack.entities()?,
         records,
         waiting,
+        now: repair.clock.now(),
     };
     match repair.decide(found.found > 0, || confirm(&found.findings))? {
         Decision::Preview => rebuilder.plan(&found, &mut report),
@@ -157,6 +159,7 @@ struct Rebuilder {
     entities: Entities,
     records: Records,
     waiting: Waiting,
+    now: Timestamp,
 }
 
 impl Rebuilder {
@@ -207,13 +210,24 @@ impl Rebuilder {
                 }
                 Err(why) => return failed(why),
             };
-            match self.entities.rebuild(entity, refold.item(), projection).await {
+            let unfinished = refold.unfinished(&left_out, self.now);
+            let count = unfinished.len();
+            let rebuilt = self
+                .entities
+                .rebuild(entity, refold.item(), projection, unfinished);
+            match rebuilt.await {
                 Ok(stored) => {
                     return Ok(Rebuilding::Rebuilt {
                         version: stored.version,
                     });
                 }
                 Err(EntityError::Changed(_)) => {}
+                Err(EntityError::TooLarge(_)) if count > 0 => {
+                    return failed(format!(
+                        "its item has no room for the changes of {count} events that may be on their way: try again once \
+                         its queue is empty"
+                    ));
+                }
                 // The next one may be refused as well; all else is wrong with this entity alone.
                 Err(EntityError::Aws(error)) => return Err(error.into()),
                 Err(error) => return failed(ErrorChain(&error).to_string()),

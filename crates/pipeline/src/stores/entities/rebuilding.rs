@@ -10,7 +10,7 @@ use crate::stores::item::{condition_held, number_of};
 
 impl Entities {
     /// Writes a state in the place of the item that was read, if its version is still the one that was read, and gives
-    /// what was written. The kept transitions stay.
+    /// what was written. The kept transitions stay, and those that are unfinished are added.
     ///
     /// The item may be one that cannot be read, as when somebody edited it by hand: what can be read of its version and
     /// its transitions counts.
@@ -23,12 +23,13 @@ impl Entities {
         entity: &EntityKey,
         before: Option<&EntityItem>,
         projection: Projection,
+        unfinished: Vec<Transition>,
     ) -> Result<Stored, EntityError> {
         match before.map(|item| (item, item.read(entity))) {
-            Some((item, Err(_))) => self.replace(entity, item, projection).await,
+            Some((item, Err(_))) => self.replace(entity, item, projection, unfinished).await,
             readable => {
                 let stored = readable.and_then(|(_, stored)| stored.ok());
-                let state = Stored::rebuilt(stored, projection);
+                let state = Stored::rebuilt(stored, projection).with_unfinished(unfinished);
                 self.save(entity, &state).await?;
                 Ok(state)
             }
@@ -40,6 +41,7 @@ impl Entities {
         entity: &EntityKey,
         EntityItem(before): &EntityItem,
         projection: Projection,
+        unfinished: Vec<Transition>,
     ) -> Result<Stored, EntityError> {
         let version = number_of(before, attributes::VERSION).and_then(|number| number.try_into().ok());
         let transitions = before
@@ -51,6 +53,7 @@ impl Entities {
             transitions: transitions.unwrap_or_default(),
             ..Stored::rebuilt(None, projection)
         };
+        let state = state.with_unfinished(unfinished);
         let request = self
             .client
             .put_item()

@@ -222,6 +222,55 @@ async fn effects_that_are_still_to_come_come_after_a_rebuild_too() {
     assert_eq!(last.status, (Some("NEW".to_owned()), Some("FILLED".to_owned())));
 }
 
+/// Makes sure that an event was told as the change from this status, and as nothing else.
+fn assert_told_as_change(site: &Deployment, event: &str, from: &str) {
+    let runs = site.receiver.effects.runs_of(event);
+    let last = runs.last().unwrap();
+    assert!(last.returned && !last.late, "{runs:?}");
+    assert_eq!(last.status.0.as_deref(), Some(from));
+    let told = site.receiver.aws.published(CHANGES).pop().unwrap();
+    let told: Value = serde_json::from_str(&told.detail).unwrap();
+    assert_eq!(
+        (&told["event"]["id"], &told["late"], &told["previous"]["status"]),
+        (&json!(event), &json!(false), &json!(from))
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_that_a_rebuild_brings_before_its_message_is_told_as_the_change_that_it_is() {
+    let site = Deployment::new().await;
+    site.deliver(&[order("o1", 1, "NEW")]).await;
+    site.receiver.effects.trouble("o1-2", Trouble::Fails);
+    site.deliver(&[order("o1", 2, "FILLED")]).await;
+    // Behind the one that fails it is received, and given back untried.
+    site.store(&[order("o1", 3, "CANCELLED")]).await;
+    site.pass(60);
+    site.process().await;
+    let status = async || site.receiver.status("ORDER#o1").await;
+    assert_eq!(status().await.as_deref(), Some("FILLED"));
+    let report = rebuild(&site, "ORDER#o1").await;
+    assert_eq!((report.rebuilt, report.failed), (1, 0), "{report:?}");
+    assert_eq!(status().await.as_deref(), Some("CANCELLED"));
+    assert!(is_in_order(&site, "ORDER#o1").await);
+    site.receiver.effects.mend();
+    site.receiver.drain().await;
+    assert_told_as_change(&site, "o1-3", "FILLED");
+    assert!(is_in_order(&site, "ORDER#o1").await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn so_is_one_that_was_tried_on_an_item_that_could_not_be_read() {
+    let site = site().await;
+    site.receiver.break_entity("ORDER#o1").await;
+    site.deliver(&[order("o1", 3, "CANCELLED")]).await;
+    site.pass(60);
+    site.process().await;
+    let report = rebuild(&site, "ORDER#o1").await;
+    assert_eq!((report.rebuilt, report.failed), (1, 0), "{report:?}");
+    site.receiver.drain().await;
+    assert_told_as_change(&site, "o1-3", "FILLED");
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_entity_that_its_processor_changes_meanwhile_is_folded_again() {
     let site = site().await;

@@ -152,3 +152,31 @@ async fn deliveries_are_given_back_and_both_are_audited() {
     assert!(!is_stopped(&deployment));
     assert_eq!(deployment.receiver.operations().await.len(), 2);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_second_drain_forgets_no_reserved_concurrency() {
+    let deployment = deployed().await;
+    let aws = &deployment.receiver.aws;
+    let reserved = || {
+        let mut reserved = None;
+        aws.edit_account(|account| reserved = account.reserved_concurrency.get(INGEST).copied());
+        reserved
+    };
+    aws.edit_account(|account| {
+        let parameter = "IngestReservedConcurrency".to_owned();
+        account.stack_parameters.insert(parameter, "50".to_owned());
+        account.reserved_concurrency.insert(INGEST.to_owned(), 50);
+    });
+    for time in ["first", "second"] {
+        let report = drained(&deployment, 0).await;
+        assert_eq!(report.concurrency, Some(50), "{time}");
+        assert!(
+            report.resumption().contains("--resume --concurrency 50"),
+            "{time}"
+        );
+        assert_eq!((is_stopped(&deployment), reserved()), (true, None), "{time}");
+    }
+    let resumed = resume(&deployment.repair(false), None, |_| Ok(true)).await;
+    assert_eq!(resumed.unwrap().concurrency, Some(50));
+    assert_eq!((is_stopped(&deployment), reserved()), (false, Some(50)));
+}

@@ -48,6 +48,8 @@ pub struct Account {
     pub gone: BTreeSet<String>,
     /// Lists the names of functions, event sources and schedules that are switched off.
     pub switched_off: BTreeSet<String>,
+    /// Maps functions to their reserved concurrency, of those that have any but 0.
+    pub reserved_concurrency: BTreeMap<String, u64>,
     /// Bounds the invocations that the account may have at once; `None` is 1,000, as a grown account has.
     pub concurrent_executions: Option<u32>,
     /// Says how many of these no function has reserved; `None` is all.

@@ -14,6 +14,7 @@ pub(crate) fn answer(account: &mut Account, request: &Request) -> Reply {
         "PutFunctionConcurrency" => account.reserve(name, request.http.body()),
         "DeleteFunctionConcurrency" => {
             account.switched_off.remove(name);
+            account.reserved_concurrency.remove(name);
             Reply {
                 status: 204,
                 ..Reply::ok("")
@@ -61,8 +62,10 @@ impl Account {
         for (member, value) in configuration.into_iter().flatten() {
             function["Configuration"][member] = value.clone();
         }
-        if self.switched_off.contains(name) {
-            function["Concurrency"] = json!({ "ReservedConcurrentExecutions": 0 });
+        let reserved = self.reserved_concurrency.get(name).copied();
+        let reserved = reserved.or(self.switched_off.contains(name).then_some(0));
+        if let Some(reserved) = reserved {
+            function["Concurrency"] = json!({ "ReservedConcurrentExecutions": reserved });
         }
         Reply::json(&function)
     }
@@ -71,10 +74,13 @@ impl Account {
     fn reserve(&mut self, name: &str, body: &[u8]) -> Reply {
         let body: Value = serde_json::from_slice(body).unwrap_or_default();
         let reserved = &body["ReservedConcurrentExecutions"];
+        self.switched_off.remove(name);
+        self.reserved_concurrency.remove(name);
         match reserved.as_u64() {
-            Some(0) => self.switched_off.insert(name.to_owned()),
-            _ => self.switched_off.remove(name),
-        };
+            Some(0) => self.switched_off.extend([name.to_owned()]),
+            Some(count) => self.reserved_concurrency.extend([(name.to_owned(), count)]),
+            None => {}
+        }
         Reply::json(&json!({ "ReservedConcurrentExecutions": reserved }))
     }
 

@@ -14,13 +14,15 @@ use tokio::time::{Instant, sleep};
 use crate::dlq::{List, Selection, list};
 use crate::error::{Error, Result};
 use crate::repair::{Decision, Ending, Repair};
-use crate::stack::{Queue, Stack, queue_depth};
+use crate::stack::{Queue, Stack, parameters, queue_depth};
 
 /// Names the operations in the audit table.
 const DRAIN: &str = "drain";
 const RESUME: &str = "drain --resume";
 /// Names the function in the template.
 const INGEST: &str = "IngestFunction";
+/// Names the parameter with the function's reserved concurrency, of which 0 is none.
+const RESERVED: &str = "IngestReservedConcurrency";
 /// Is the pause between two looks at the queues.
 const PAUSE: Duration = Duration::from_secs(10);
 /// Says for how long all queues must look empty: SQS's counts may be a minute old.
@@ -103,8 +105,11 @@ pub async fn drain(
         .and_then(|it| it.reserved_concurrent_executions());
     let mut report = Drained {
         ending: repair.ending(),
-        // A 0 is what an earlier drain set, and nothing that --resume is to give back.
-        concurrency: reserved.filter(|reserved| *reserved > 0),
+        concurrency: match reserved {
+            // What an earlier drain set, and nothing that --resume is to give back.
+            Some(0) => deployed_concurrency(repair.stack).await?,
+            reserved => reserved,
+        },
         ingest,
         ..Drained::default()
     };
@@ -123,7 +128,7 @@ pub async fn drain(
     Ok(report)
 }
 
-/// Has deliveries taken again, with this reserved concurrency of ingest, or none.
+/// Has deliveries taken again, with this reserved concurrency of ingest, or that which the stack was deployed with.
 ///
 /// # Errors
 ///
@@ -133,6 +138,10 @@ pub async fn resume(
     concurrency: Option<i32>,
     confirm: impl FnOnce(&str) -> Result<bool>,
 ) -> Result<Resumed> {
+    let concurrency = match concurrency {
+        None => deployed_concurrency(repair.stack).await?,
+        given => given,
+    };
     let mut report = Resumed {
         ending: repair.ending(),
         ingest: function_name(repair.stack).await?,
@@ -164,6 +173,16 @@ async fn reserve(stack: &Stack, function: &str, concurrency: Option<i32>) -> Res
     let put = lambda.put_function_concurrency().function_name(function);
     let put = put.reserved_concurrent_executions(reserved).send().await;
     put.map(drop).map_err(AwsError::of("PutFunctionConcurrency"))
+}
+
+/// Reads which reserved concurrency of ingest the stack was deployed with, if any. No later deployment brings back what is not
+/// given back: `CloudFormation` changes only what the parameters change.
+async fn deployed_concurrency(stack: &Stack) -> Result<Option<i32>> {
+    let parameters = parameters(&stack.describe().await?);
+    let reserved = parameters
+        .get(RESERVED)
+        .and_then(|reserved| reserved.parse().ok());
+    Ok(reserved.filter(|reserved| *reserved > 0))
 }
 
 /// Finds the name that AWS gave ingest.

@@ -14,7 +14,7 @@ pub(crate) struct Arguments {
     /// Have ingest take deliveries again, after a drain
     #[arg(long, conflicts_with = "wait")]
     resume: bool,
-    /// Give ingest this reserved concurrency back, which the drain had told
+    /// Give ingest this reserved concurrency back, which the drain had told, instead of that of the stack's parameter
     #[arg(long, value_name = "COUNT", requires = "resume", value_parser = clap::value_parser!(i32).range(1..))]
     concurrency: Option<i32>,
     /// Wait at most so many seconds for the queues to be empty

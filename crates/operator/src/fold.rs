@@ -190,6 +190,21 @@ impl Refold {
         }
     }
 
+    /// Tells whether the state lacks an event of the history: folded into it, the event would change it. A state that cannot be
+    /// read may lack any; where an event cannot be read, nothing is known, and a replay names the event.
+    pub(crate) fn lacks(&self, event_id: &str) -> bool {
+        let Ok(events) = &self.events else {
+            return false;
+        };
+        let Some(stored) = self.stored() else {
+            return true;
+        };
+        let event = events.iter().find(|event| event.event_id == event_id);
+        let mut folded = stored.projection.clone();
+        event.is_some_and(|event| event.fold_into(&self.entity, &mut folded).is_some())
+            && folded != stored.projection
+    }
+
     /// Tells what each of these events did, by event id; nothing where one of the entity's cannot be read.
     #[must_use]
     pub fn steps(&self, shown: &BTreeSet<&str>) -> BTreeMap<String, Step> {

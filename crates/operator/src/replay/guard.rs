@@ -74,10 +74,9 @@ impl Guard {
                 continue;
             }
             let refold = Refold::read(records, &self.entities, entity.clone()).await?;
-            let compared = refold.explain();
             let mut events = refold.history.iter();
             let on_its_way =
-                events.find(|event| self.is_young(&event.occurred) && compared.lacks(&event.event_id));
+                events.find(|event| self.is_young(&event.occurred) && refold.lacks(&event.event_id));
             if let Some(event) = on_its_way {
                 let reason = format!(
                     "event {} was received at {} and is not in the state yet: it is on its way; try again after {}",

@@ -1,5 +1,6 @@
 //! A replay is refused where it would make events late that were never told.
 
+use pipeline::stores::entities::attributes::{FOLD, STATUS};
 use webhook_tests::commands::assert_commands_parse;
 use webhook_tests::effects::Trouble;
 use webhook_tests::receiver::{DELIVERIES, DELIVERIES_DLQ, dead_letter_name, queue_name};
@@ -105,4 +106,54 @@ async fn while_a_dead_letter_queue_is_being_looked_at() {
     let (sqs, url) = (deployed.receiver.aws.sqs(), deployed.url_of(&name).await);
     sqs.receive_message().queue_url(&url).send().await.unwrap();
     assert_refused(&deployed, "--entity ORDER#o1", &["out of sight"]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_a_dead_letter_is_not_counted_yet() {
+    let deployed = Deployment::new().await;
+    deployed.receiver.effects.trouble("o1-2", Trouble::Hopeless);
+    deployed
+        .deliver(&[order("o1", 1, "NEW"), order("o1", 2, "FILLED")])
+        .await;
+    deployed.pass(LONG_AGO);
+    let aws = &deployed.receiver.aws;
+    let counts = CallFilter::operation(Service::Sqs, "GetQueueAttributes");
+    aws.begin_outage(Fault::Stale, counts, Duration::from_secs(60));
+    let why = "event o1-2 waits in the dead-letter queue of orders";
+    assert_refused(&deployed, "--entity ORDER#o1", &[why]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_an_event_is_on_its_way_to_a_state_of_many_events_or_that_differs_in_something_else() {
+    let deployed = Deployment::new().await;
+    let of_o1 = |number: u8| {
+        event(
+            &format!("e{number}"),
+            1,
+            "ORDER.NEW",
+            r#"{"id":"o1","status":"NEW"}"#,
+        )
+    };
+    let many: Vec<String> = (0..200).map(of_o1).collect();
+    for events in many.chunks(50) {
+        deployed.deliver(events).await;
+    }
+    deployed
+        .deliver(&[order("o2", 1, "NEW"), order("o3", 1, "NEW")])
+        .await;
+    let rows = deployed.receiver.rows("entities");
+    rows.set_number("ORDER#o2", (FOLD, 999)).await;
+    deployed.set("entities", "ORDER#o3", (STATUS, "CANCELLED")).await;
+    deployed.pass(LONG_AGO);
+    let orders = ["o1", "o2", "o3"];
+    deployed.store(&orders.map(|id| order(id, 2, "FILLED"))).await;
+    for id in orders {
+        let why = format!("ORDER#{id}: event {id}-2 was received at");
+        assert_refused(&deployed, &format!("--entity ORDER#{id}"), &[&why, "on its way"]).await;
+    }
+    deployed.process().await;
+    for id in orders {
+        replay(&deployed, &format!("--entity ORDER#{id}")).await.unwrap();
+        deployed.process().await;
+    }
 }

@@ -20,7 +20,7 @@ use crate::stack::{Queue, Stack, parameters, queue_depth};
 const DRAIN: &str = "drain";
 const RESUME: &str = "drain --resume";
 /// Names the function in the template.
-const INGEST: &str = "IngestFunction";
+pub(crate) const INGEST: &str = "IngestFunction";
 /// Names the parameter with the function's reserved concurrency, of which 0 is none.
 const RESERVED: &str = "IngestReservedConcurrency";
 /// Is the pause between two looks at the queues.

@@ -11,6 +11,7 @@ use super::check::{BRING_BACK, CheckError, Checked, unless};
 use super::deployment::Resources;
 use super::finding::Finding;
 use super::network;
+use crate::drain::INGEST;
 use crate::stack::{NOT_THERE, Stack};
 
 const FUNCTIONS: &str = "functions";
@@ -45,7 +46,11 @@ fn function_problem(logical: &str, name: &str, found: &GetFunctionOutput) -> Opt
         .and_then(|concurrency| concurrency.reserved_concurrent_executions());
     if reserved == Some(0) {
         let found = format!("{logical} is switched off: its reserved concurrency is 0");
-        let advice = format!("aws lambda delete-function-concurrency --function-name {name}");
+        let advice = match logical {
+            // It was drained, and what AWS's own command deletes no later deployment brings back.
+            INGEST => "upvest-webhooks drain --resume --reason WHY".to_owned(),
+            _ => format!("aws lambda delete-function-concurrency --function-name {name}"),
+        };
         return Some(Finding::failed(FUNCTIONS, found, advice));
     }
     let configuration = found.configuration()?;

@@ -138,8 +138,15 @@ async fn what_is_switched_off_or_gone_is_found_with_the_command_that_brings_it_b
             "ingest-1",
             "functions",
             "IngestFunction is switched off",
-            "aws lambda delete-function-concurrency --function-name ingest-1",
+            "upvest-webhooks drain --resume --reason",
             "IngestFunction is not there",
+        ),
+        (
+            "orders-1",
+            "functions",
+            "OrdersFunction is switched off",
+            "aws lambda delete-function-concurrency --function-name orders-1",
+            "OrdersFunction is not there",
         ),
         (
             "mapping-1",

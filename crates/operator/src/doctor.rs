@@ -134,6 +134,7 @@ impl Checks<'_> {
         let Self { stack, timeout, .. } = *self;
         let clocks = deployment::clocks(stack, self.upvest.as_ref());
         let probe = endpoint::probe(stack, self.probe_key, timeout);
+        let alarms = alarms::check(stack, &self.parameters, self.resources.as_ref());
         let mut checks: Vec<Check<'_>> = vec![
             self.check(Deployment, "version", async { Ok(deployment::version(stack)) }),
             self.check(Deployment, "clock", clocks),
@@ -147,7 +148,7 @@ impl Checks<'_> {
             self.check(Storage, "event types", contents::unknown_types(stack)),
             self.check(Storage, "event times", contents::event_times(stack)),
             self.check(Storage, "event bus", storage::event_bus(stack)),
-            self.check(Alarms, "alarms", alarms::check(stack, &self.parameters)),
+            self.check(Alarms, "alarms", alarms),
         ];
         checks.extend(self.function_checks());
         let room = concurrency::check(stack, &self.parameters);

@@ -26,6 +26,24 @@ use operator::Queue;
 
 const RINGING: &str = "upvest-webhooks-Alarms-1A-ConflictAlarm-2B";
 
+/// Lists what CloudFormation lists of a healthy stack: type, name in the template, and name.
+const RESOURCES: [(&str, &str, &str); 6] = [
+    ("AWS::Lambda::Function", "IngestFunction", "ingest-1"),
+    ("AWS::Lambda::Function", "OrdersFunction", "orders-1"),
+    (
+        "AWS::Lambda::EventSourceMapping",
+        "OrdersFunctionEvents",
+        "mapping-1",
+    ),
+    ("AWS::Events::Rule", "RefreshKeysSchedule", "schedule-1"),
+    ("AWS::SQS::Queue", "OrdersQueue", "https://sqs/orders-1"),
+    (
+        "AWS::CloudFormation::Stack",
+        "Alarms",
+        "arn:aws:cloudformation:eu-central-1:123456789012:stack/upvest-webhooks-Alarms-1A/2b",
+    ),
+];
+
 #[derive(Debug, Parser)]
 struct Line {
     #[command(flatten)]
@@ -82,17 +100,7 @@ impl Site {
             ] {
                 account.stack_parameters.insert(name.to_owned(), value.to_owned());
             }
-            for (resource_type, logical, physical) in [
-                ("AWS::Lambda::Function", "IngestFunction", "ingest-1"),
-                ("AWS::Lambda::Function", "OrdersFunction", "orders-1"),
-                (
-                    "AWS::Lambda::EventSourceMapping",
-                    "OrdersFunctionEvents",
-                    "mapping-1",
-                ),
-                ("AWS::Events::Rule", "RefreshKeysSchedule", "schedule-1"),
-                ("AWS::SQS::Queue", "OrdersQueue", "https://sqs/orders-1"),
-            ] {
+            for (resource_type, logical, physical) in RESOURCES {
                 let names = (logical.to_owned(), physical.to_owned());
                 account.stack_resources.push((resource_type, names.0, names.1));
             }

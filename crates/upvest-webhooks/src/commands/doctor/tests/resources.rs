@@ -107,6 +107,37 @@ async fn an_alarm_that_rings_fails_with_its_own_description() {
 }
 
 #[tokio::test]
+async fn the_alarms_of_a_stack_whose_name_begins_alike_are_not_its_own() {
+    let site = Site::healthy().await;
+    let aws = &site.world.receiver.aws;
+    let ringing = |name: &str| Alarm {
+        name: name.to_owned(),
+        is_silenced: true,
+        ..alarm("ALARM")
+    };
+    aws.edit_account(|account| {
+        let live = ["Alarms-1A-ConflictAlarm-2B", "OrdersDeadLetterAlarm-3C"];
+        let live = live.map(|name| ringing(&format!("upvest-webhooks-live-{name}")));
+        account.alarms.extend(live);
+    });
+    let checked = site.check("").await;
+    assert_eq!((checked.of("failed"), checked.of("warning")), (vec![], vec![]));
+    // Its own are not all in the nested stack.
+    let own = "upvest-webhooks-OrdersDeadLetterAlarm-4D";
+    aws.edit_account(|account| {
+        account.alarms.push(ringing(own));
+        let names = ("OrdersDeadLetterAlarm".to_owned(), own.to_owned());
+        account
+            .stack_resources
+            .push(("AWS::CloudWatch::Alarm", names.0, names.1));
+    });
+    let checked = site.check("").await;
+    let failed = checked.of("failed");
+    let found: Vec<&str> = failed.iter().map(|(_, found, _)| found.as_str()).collect();
+    assert_eq!(found, [format!("{own} rings")]);
+}
+
+#[tokio::test]
 async fn alarms_that_tell_nobody_are_found() {
     let site = Site::healthy().await;
     let aws = &site.world.receiver.aws;

@@ -7,12 +7,15 @@
 
 use std::time::Duration;
 
+use fake_aws::{CallFilter, Fault, Service};
 use jiff::{SignedDuration, Timestamp};
 use pipeline::stores::archive::ArchivedDelivery;
+use pipeline::stores::keys::REFUSES_FOR;
 use pipeline::stores::keys::attributes::{DISTRUSTED_AT, RETIRED_AT};
+use upvest::signature::SigningKey;
 use verify_and_store::Policy;
-use webhook_tests::deliveries::{body_of, envelope, sign};
-use webhook_tests::receiver::Receiver;
+use webhook_tests::deliveries::{body_of, envelope, import_key, sign, signing_key};
+use webhook_tests::receiver::{DELIVERIES, Receiver};
 
 use crate::support::{deliver_events, event, key, quarantine, receiver};
 
@@ -94,4 +97,94 @@ async fn a_key_that_is_not_trusted_proves_what_was_received_before_alone() {
     deliver(&receiver, "e2").await;
     assert_eq!(receiver.stored("events"), ["e1"]);
     assert_eq!(quarantine(&receiver), ["key-distrusted"]);
+}
+
+/// Posts the delivery of an event, signed by this key.
+async fn post_by(receiver: &Receiver, key: &SigningKey, id: &str) {
+    let body = body_of(&[event(id, "ORDER.NEW", r#"{"id":"o1","status":"NEW"}"#)]);
+    let headers = sign(key, body.as_bytes());
+    assert_eq!(receiver.post(&headers, body.as_bytes()).await.unwrap().0, 200);
+}
+
+/// Counts the reads of the keys table since they were counted last.
+fn reads_of_keys(receiver: &Receiver) -> usize {
+    let calls = receiver.aws.calls().into_iter();
+    let reads = calls.filter(|call| call.resource == "keys" && call.operation == "GetItem");
+    let count = reads.count();
+    receiver.aws.clear_calls();
+    count
+}
+
+/// Delivers an event by the key that is known, and puts another one into its place.
+async fn replaced() -> (Receiver, SigningKey) {
+    let (receiver, other) = (receiver(Policy::Flag).await, signing_key(8));
+    deliver(&receiver, "e1").await;
+    import_key(&receiver.aws, other.to_jwk().unwrap()).await;
+    receiver.aws.clock().advance(REFUSES_FOR);
+    receiver.aws.clear_calls();
+    (receiver, other)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_proves_at_once_where_the_one_is_remembered_that_had_its_place() {
+    let (receiver, other) = replaced().await;
+    post_by(&receiver, &key(), "e2").await;
+    receiver.verify_and_store().await.unwrap();
+    assert_eq!(reads_of_keys(&receiver), 0, "what holds has no key read again");
+    for id in ["e3", "e4", "e5"] {
+        post_by(&receiver, &other, id).await;
+    }
+    receiver.verify_and_store().await.unwrap();
+    assert_eq!(receiver.stored("events"), ["e1", "e2", "e3", "e4", "e5"]);
+    assert_eq!(quarantine(&receiver), [""; 0]);
+    assert_eq!(
+        reads_of_keys(&receiver),
+        2,
+        "one of the row, and one of the earlier one"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_that_is_trusted_again_proves_at_once_where_it_is_remembered_as_distrusted() {
+    let receiver = receiver(Policy::Flag).await;
+    note(&receiver, DISTRUSTED_AT, receiver.aws.clock().timestamp()).await;
+    deliver(&receiver, "e1").await;
+    assert_eq!(quarantine(&receiver), ["key-distrusted"]);
+    let row = receiver.key_row(key().key_id()).await;
+    assert!(receiver.keys().trust(&row).await.unwrap());
+    receiver.aws.clock().advance(REFUSES_FOR);
+    deliver(&receiver, "e2").await;
+    assert_eq!(receiver.stored("events"), ["e2"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn however_much_is_forged_by_a_known_key_it_is_read_again_every_few_seconds_at_most() {
+    let receiver = receiver(Policy::Flag).await;
+    deliver(&receiver, "e1").await;
+    for _ in 0..3 {
+        receiver.aws.clock().advance(REFUSES_FOR);
+        receiver.aws.clear_calls();
+        for number in 0..30 {
+            post_by(&receiver, &signing_key(9), &format!("forged-{number}")).await;
+        }
+        while receiver.verify_and_store().await.is_some() {}
+        assert_eq!(reads_of_keys(&receiver), 1);
+    }
+    assert_eq!(quarantine(&receiver).len(), 90);
+    assert_eq!(receiver.stored("events"), ["e1"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_does_not_hold_goes_back_while_its_key_cannot_be_read_again() {
+    let (receiver, other) = replaced().await;
+    post_by(&receiver, &other, "e2").await;
+    let reads = CallFilter::operation(Service::DynamoDb, "GetItem").on("keys");
+    for _ in 0..3 {
+        receiver.aws.inject(Fault::Throttle, reads.clone());
+    }
+    receiver.verify_and_store().await.unwrap();
+    assert_eq!(quarantine(&receiver), [""; 0]);
+    assert_eq!(receiver.aws.messages(DELIVERIES).len(), 1, "it is tried again");
+    receiver.drain().await;
+    assert_eq!(receiver.stored("events"), ["e1", "e2"]);
 }

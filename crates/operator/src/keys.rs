@@ -8,7 +8,7 @@ mod trust;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use pipeline::stores::keys::KeyRow;
+use pipeline::stores::keys::{KeyRow, REFUSES_FOR};
 use serde::Serialize;
 
 pub use self::import::{ImportedKey, ImportedKeys, KeyFile, import};
@@ -20,6 +20,8 @@ use crate::stack::Stack;
 
 /// Bounds the time for sending on what waited: the next fetch goes on with the rest.
 const SENDING: Duration = Duration::from_secs(300);
+/// Allows for the time that a function takes to put into quarantine what it refused.
+const MARGIN: Duration = Duration::from_secs(1);
 
 /// Lists every key of the keys table, retired ones included.
 #[derive(Debug, Serialize)]
@@ -54,4 +56,10 @@ pub async fn list(stack: &Stack, at: Timestamp) -> Result<KeyList> {
     };
     let keys = rows.into_iter().map(listed).collect();
     Ok(KeyList { at, keys })
+}
+
+/// Waits until no function refuses a delivery any more by what it read of a key before that was changed: what is refused until then
+/// is to lie where it is sent on from, for nobody else may do that.
+async fn until_nothing_is_refused_by_memory() {
+    tokio::time::sleep(REFUSES_FOR + MARGIN).await;
 }

@@ -12,7 +12,7 @@ use pipeline::error::ErrorChain;
 use pipeline::queues::domains::EventMessage;
 use pipeline::runtime::metrics;
 use pipeline::stores::archive::{BAD_SIGNATURE, Proof, UNKNOWN_KEY, quarantine_key};
-use pipeline::verification::{self, Verdict};
+use pipeline::verification::Verdict;
 use upvest::delivery::{Element, split};
 use upvest::signature::{Freshness, Verified, VerifyError};
 use upvest::subscription::FOREIGN;
@@ -23,7 +23,7 @@ use crate::error::{DeliveryError, Step};
 use crate::events::{self, DeliveredEvents};
 use crate::{Deps, Policy, receipt};
 
-use waiting::{is_there_after_all, look_again, may_be_outdated, release, wait_for_key};
+use waiting::{is_there_after_all, release, verdict_of, wait_for_key};
 
 /// Describes a delivery that is in the log or in quarantine.
 #[derive(Debug)]
@@ -40,7 +40,7 @@ pub(crate) async fn receive(deps: &Deps, message: &SqsMessage) -> Result<Receive
     let envelope = Envelope::from_message(message)?;
     let mut waited_at = attribute(message, WAITED_AT).map(str::to_owned);
     receipt::report(&envelope);
-    let mut verdict = verify(deps, &envelope).await?;
+    let mut verdict = verify(deps, &envelope, waited_at.is_some()).await?;
     if let Verdict::UnknownKey { key_id, others } = &verdict {
         wait_for_key(deps, &envelope, key_id, others).await?;
         if !is_there_after_all(deps, &envelope, key_id).await? {
@@ -54,10 +54,7 @@ pub(crate) async fn receive(deps: &Deps, message: &SqsMessage) -> Result<Receive
             return Ok(Received::nothing(&envelope));
         }
         waited_at = Some(quarantine_key(UNKNOWN_KEY, Some(key_id), &envelope));
-        verdict = verify(deps, &envelope).await?;
-    } else if waited_at.is_some() && may_be_outdated(&verdict) {
-        look_again(deps, &envelope, &verdict).await?;
-        verdict = verify(deps, &envelope).await?;
+        verdict = verify(deps, &envelope, false).await?;
     }
     let dispatch = match verdict {
         Verdict::Holds(verified) => accept(deps, &envelope, &verified).await?,
@@ -112,8 +109,12 @@ impl Received {
     }
 }
 
-async fn verify<'e>(deps: &'e Deps, envelope: &'e Envelope) -> Result<Verdict<'e>, DeliveryError> {
-    let verdict = verification::verify(&deps.keys, deps.freshness, deps.origin.as_ref(), envelope).await;
+async fn verify<'e>(
+    deps: &'e Deps,
+    envelope: &'e Envelope,
+    is_sent_on: bool,
+) -> Result<Verdict<'e>, DeliveryError> {
+    let verdict = verdict_of(deps, envelope, is_sent_on).await;
     let verdict = verdict.map_err(|source| DeliveryError::Keys {
         delivery_id: envelope.delivery_id.to_string(),
         source,

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use upvest::signature::{KeyError, VerifyingKey};
 use uuid::Uuid;
 
-use super::SENDING;
+use super::{SENDING, until_nothing_is_refused_by_memory};
 use crate::error::{Error, ErrorKind, Result};
 use crate::key_file;
 use crate::repair::Repair;
@@ -86,6 +86,12 @@ pub async fn import(repair: &Repair<'_>, file: &KeyFile, replace: bool) -> Resul
                     break;
                 }
             }
+        }
+        if imported
+            .iter()
+            .any(|key| key.result == result_name(Imported::Replaced))
+        {
+            until_nothing_is_refused_by_memory().await;
         }
         let mut failure = refused.as_ref().map(|error| ErrorChain(error).to_string());
         // Also where one was refused: what waits for those that are trusted by now is to go on.

@@ -7,8 +7,8 @@ use pipeline::stores::keys::{KeyRow, KeysTable};
 use serde::Serialize;
 use serde_json::json;
 
-use super::SENDING;
 use super::proved::{Proved, proved};
+use super::{SENDING, until_nothing_is_refused_by_memory};
 use crate::error::{Error, Result};
 use crate::repair::{Decision, Ending, Repair};
 
@@ -160,6 +160,7 @@ pub async fn trust(
                 let ended = async {
                     if row.distrusted_at.is_some() {
                         written(table.trust(&row).await?)?;
+                        until_nothing_is_refused_by_memory().await;
                     }
                     report.sent_on = waiting.send_on(folders, SENDING).await?.sent;
                     Ok(())

@@ -38,7 +38,7 @@ pub use self::changed::{earlier_id, is_reserved};
 pub use self::developer::is_developers;
 pub use self::imported::{ImportError, Imported, Material, NewKey};
 pub(crate) use self::lookup::KNOWN_FOR;
-pub use self::lookup::{Keys, KeysError};
+pub use self::lookup::{Keys, KeysError, REFUSES_FOR};
 pub use self::pinned::{PinnedKeys, PinnedKeysError};
 pub use self::row::KeyRow;
 pub use self::secrets::{HmacSecrets, secret_name};

@@ -27,8 +27,9 @@ pub(crate) enum Command {
     /// Trust deliveries that are signed with a key
     ///
     /// Importing the same key again notes that it was seen; another key under a known id is refused without
-    /// --replace. The audit table says who imported which key, and why. The functions remember a key for five minutes,
-    /// and for five seconds that an id is unknown.
+    /// --replace. The audit table says who imported which key, and why. Deliveries by the key are
+    /// proven within seconds, and what waited for it in quarantine is sent on; a public key that it replaced proves
+    /// what is received in the next seven days.
     Import(ImportArgs),
     /// Trust a key no longer, which others may have
     ///

@@ -1,11 +1,15 @@
-//! Deliveries that wait for their key: put there, found again, and taken out.
+//! Deliveries and their keys, of which more may be learnt: what waits for one is put there, found again, and taken out; what is refused
+//! by one is verified by what it is now.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use pipeline::envelope::Envelope;
 use pipeline::runtime::metrics;
 use pipeline::stores::archive::{OF_A_KEY, UNKNOWN_KEY, quarantine_key};
-use pipeline::verification::{Verdict, named_keys};
+use pipeline::stores::keys::{KeysError, REFUSES_FOR};
+use pipeline::verification::{self, Verdict, named_keys};
+use upvest::signature::VerifyError;
 
 use crate::Deps;
 use crate::error::{DeliveryError, Step, presentable};
@@ -39,24 +43,42 @@ pub(super) async fn release(
     Ok(())
 }
 
-/// Tells whether a delivery was refused for a key as it is remembered: one that was sent on was so because something was learnt
-/// of its key since.
-pub(super) fn may_be_outdated(verdict: &Verdict<'_>) -> bool {
-    matches!(verdict, Verdict::Rejected { rejection, .. } if OF_A_KEY.contains(&rejection.reason()))
+/// Verifies a delivery; by its keys as the table has them now, where it does not hold by them as they are remembered. For one that was
+/// sent on, something was learnt of its key just now.
+///
+/// Where they cannot be read, that is an error, and the delivery is tried again: from quarantine nobody might send it on.
+pub(super) async fn verdict_of<'e>(
+    deps: &'e Deps,
+    envelope: &'e Envelope,
+    is_sent_on: bool,
+) -> Result<Verdict<'e>, KeysError> {
+    let verify = || verification::verify(&deps.keys, deps.freshness, deps.origin.as_ref(), envelope);
+    let tried_at = deps.keys.now();
+    let verdict = verify().await?;
+    if !may_be_outdated(&verdict) {
+        return Ok(verdict);
+    }
+    let age = if is_sent_on { Duration::ZERO } else { REFUSES_FOR };
+    let mut is_outdated = false;
+    for key_id in named_keys(envelope) {
+        is_outdated |= deps.keys.renew(&key_id, tried_at, age).await?;
+    }
+    match is_outdated {
+        true => verify().await,
+        false => Ok(verdict),
+    }
 }
 
-pub(super) async fn look_again(
-    deps: &Deps,
-    envelope: &Envelope,
-    verdict: &Verdict<'_>,
-) -> Result<(), DeliveryError> {
-    if let Verdict::Rejected {
-        key_id: Some(key_id), ..
-    } = verdict
-    {
-        is_there_after_all(deps, envelope, key_id).await?;
-    }
-    Ok(())
+/// Tells whether a delivery was refused for what its key is, or may prove.
+fn may_be_outdated(verdict: &Verdict<'_>) -> bool {
+    let Verdict::Rejected { rejection, .. } = verdict else {
+        return false;
+    };
+    let is_otherwise = matches!(
+        rejection,
+        VerifyError::AlgorithmMismatch | VerifyError::KeyOnlySynthetic
+    );
+    is_otherwise || OF_A_KEY.contains(&rejection.reason())
 }
 
 /// Puts a delivery to where it waits for its key, which it may do for a while or for good, and asks for a fetch of the keys. Under

@@ -4,7 +4,9 @@ mod memory;
 mod verifying_key;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
 
+use jiff::Timestamp;
 use upvest::signature::{Dialect, Verified, VerifyingKey};
 use upvest::synthetic::Scope;
 
@@ -17,6 +19,7 @@ use crate::runtime::clock::Clock;
 use crate::runtime::metrics;
 
 pub(crate) use memory::KNOWN_FOR;
+pub use memory::REFUSES_FOR;
 use memory::{Memory, Remembered, UNKNOWN_FOR};
 
 /// Finds verification keys, remembers them, and remembers which ids are unknown.
@@ -120,18 +123,7 @@ impl Keys {
         if let Some(known) = self.recall(key_id) {
             return Ok(known);
         }
-        // Of several deliveries with the same new key id, one reads and the others wait for it.
-        let turn = {
-            let mut memory = self.memory();
-            memory.reading.retain(|_, turn| turn.strong_count() > 0);
-            let turn = memory
-                .reading
-                .get(key_id)
-                .and_then(Weak::upgrade)
-                .unwrap_or_default();
-            memory.reading.insert(key_id.to_owned(), Arc::downgrade(&turn));
-            turn
-        };
+        let turn = self.turn(key_id);
         let _turn = turn.lock().await;
         match self.recall(key_id) {
             Some(known) => Ok(known),
@@ -139,8 +131,47 @@ impl Keys {
         }
     }
 
+    /// Gives the turn of a key: of several deliveries that need it read, one reads and the others wait for it.
+    fn turn(&self, key_id: &str) -> Arc<tokio::sync::Mutex<()>> {
+        let mut memory = self.memory();
+        memory.reading.retain(|_, turn| turn.strong_count() > 0);
+        let turn = memory
+            .reading
+            .get(key_id)
+            .and_then(Weak::upgrade)
+            .unwrap_or_default();
+        memory.reading.insert(key_id.to_owned(), Arc::downgrade(&turn));
+        turn
+    }
+
     fn recall(&self, key_id: &str) -> Option<Vec<Arc<VerifyingKey>>> {
         self.memory().recall(key_id, self.clock.now())
+    }
+
+    /// Tells the time by which a key is old or not.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Reads a key anew that was read more than `age` ago, for a delivery that it did not prove at the time `tried_at`. Tells whether
+    /// what is remembered of it may be another one than was tried.
+    ///
+    /// # Errors
+    ///
+    /// As [`find`](Self::find).
+    pub async fn renew(&self, key_id: &str, tried_at: Timestamp, age: Duration) -> Result<bool, KeysError> {
+        let read_at = || self.memory().keys.get(key_id).map(|known| known.read_at);
+        let is_old = |read_at: Option<Timestamp>| read_at.is_some_and(|at| at + age <= self.clock.now());
+        if is_old(read_at()) {
+            let turn = self.turn(key_id);
+            let _turn = turn.lock().await;
+            if is_old(read_at()) {
+                self.look_again(key_id).await?;
+            }
+        }
+        // One that is gone by now is unknown.
+        Ok(read_at().is_none_or(|at| at >= tried_at))
     }
 
     /// Finds the key as of now, whatever is remembered of its id: a delivery that was just put to wait for it must not
@@ -150,6 +181,8 @@ impl Keys {
     ///
     /// As [`find`](Self::find).
     pub async fn look_again(&self, key_id: &str) -> Result<Vec<Arc<VerifyingKey>>, KeysError> {
+        // Taken before the read: what is written after that is not known.
+        let now = self.clock.now();
         let found = match (is_canarys(key_id), is_reserved(key_id)) {
             (true, _) => (self.canarys(key_id).await?).map(|key| (key, KeyRow::default())),
             (_, true) => None,
@@ -158,13 +191,12 @@ impl Keys {
                 _ => None,
             },
         };
-        let now = self.clock.now();
         let Some((key, row)) = found else {
             self.memory().note_missing(key_id, now + UNKNOWN_FOR);
             return Ok(Vec::new());
         };
         let entry = Remembered {
-            until: now + KNOWN_FOR,
+            read_at: now,
             key: Arc::new(key),
             earlier: self.earlier(&row).await?,
             is_fetched: row.is_fetched(),

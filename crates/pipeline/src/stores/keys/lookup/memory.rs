@@ -12,6 +12,10 @@ use super::Use;
 /// Says how long a key read from the table is used without reading it again: a key that an operator takes away is used
 /// for five minutes more.
 pub(crate) const KNOWN_FOR: Duration = Duration::from_secs(300);
+/// Says how long ago a key may have been read by which a delivery is refused: an operator may have put another one into its place,
+/// or trust it again, and what is refused after that nobody may send on. Not each time, for whoever forges deliveries under a key's
+/// id would have the table read for each.
+pub const REFUSES_FOR: Duration = Duration::from_secs(2);
 /// Says how long a key id that is not in the table is taken for unknown without asking again.
 pub(super) const UNKNOWN_FOR: Duration = Duration::from_secs(5);
 /// Bounds the number of unknown key ids that are remembered: forged ones must not fill the memory.
@@ -36,7 +40,8 @@ pub(super) struct Remembered {
     /// Says that a fetch wrote it, and that a fetch may change what is known of it.
     pub(super) is_fetched: bool,
     pub(super) used: Use,
-    pub(super) until: Timestamp,
+    /// Tells when it was read.
+    pub(super) read_at: Timestamp,
 }
 
 impl Remembered {
@@ -49,7 +54,10 @@ impl Remembered {
 impl Memory {
     /// Lists the keys that are remembered of an id; `None` when the table is to be asked.
     pub(super) fn recall(&self, key_id: &str, now: Timestamp) -> Option<Vec<Arc<VerifyingKey>>> {
-        let known = self.keys.get(key_id).filter(|known| known.until > now);
+        let known = self
+            .keys
+            .get(key_id)
+            .filter(|known| known.read_at + KNOWN_FOR > now);
         let missed = self.misses.get(key_id).is_some_and(|until| *until > now);
         known.map(Remembered::keys).or(missed.then(Vec::new))
     }
@@ -78,7 +86,7 @@ mod tests {
             earlier: Vec::new(),
             is_fetched: true,
             used: Use::default(),
-            until: now + KNOWN_FOR,
+            read_at: now,
         };
         memory.keys.insert("known".to_owned(), known);
         for number in 0..2 * MISSES + 1 {

@@ -1,5 +1,6 @@
 //! Keys that were changed under their id.
 
+use fake_aws::{CallFilter, Fault, Service};
 use pipeline::key_refresh::plan;
 use pipeline::stores::archive::ArchivedDelivery;
 use pipeline::stores::keys::{HmacSecrets, ImportError, Imported, Material, NewKey, PinnedKeys, earlier_id};
@@ -174,6 +175,47 @@ async fn a_distrust_during_a_fetch_is_not_lost_with_the_key_that_it_is_about() {
     // And a word on the key that was there hits no other one.
     assert!(!world.receiver.keys().distrust(&before, now).await.unwrap());
     assert_eq!(world.row(&world.key_id()).await.distrusted_at, None);
+}
+
+#[tokio::test]
+async fn a_distrust_of_an_earlier_key_is_not_undone_by_a_fetch_that_read_it_before_it_was_changed() {
+    let world = World::new().await;
+    let thumbprint = put_earlier(&world, None).await;
+    let (keys, pinned) = (world.receiver.keys(), PinnedKeys::default());
+    let served = async || {
+        let upvest = &world.refresh.upvest;
+        Ok(upvest.call(async |client| client.verify_keys().await).await?)
+    };
+    let late = plan(&keys, &pinned, served).await.unwrap();
+    assert_eq!(world.scheduled().await.unwrap()["changed"], 1);
+    let id = earlier_id(&world.key_id(), &thumbprint);
+    let now = world.aws().clock().timestamp();
+    assert!(keys.distrust(&world.row(&id).await, now).await.unwrap());
+    let current = world.row(&world.key_id()).await;
+
+    let changes = late.apply(&keys).await.unwrap();
+    assert!(changes.changed.is_empty(), "{changes:?}");
+    assert_eq!(world.row(&id).await.distrusted_since(), Some(now));
+    assert_eq!(world.row(&world.key_id()).await.earlier, current.earlier);
+}
+
+#[tokio::test]
+async fn a_distrust_of_a_key_whose_change_was_cut_short_stays_with_it() {
+    let world = World::new().await;
+    let thumbprint = put_earlier(&world, None).await;
+    let id = earlier_id(&world.key_id(), &thumbprint);
+    // The change writes the earlier key, and dies before the new one.
+    let fault = CallFilter::operation(Service::DynamoDb, "PutItem").on("keys");
+    world.aws().inject(Fault::CrashAfterEffect, fault);
+    let died = world.aws().invoke("refresh-keys", world.scheduled()).await;
+    assert!(died.is_err());
+    assert_eq!(world.row(&world.key_id()).await.thumbprint(), Some(thumbprint));
+    let now = world.aws().clock().timestamp();
+    let keys = world.receiver.keys();
+    assert!(keys.distrust(&world.row(&id).await, now).await.unwrap());
+
+    assert_eq!(world.scheduled().await.unwrap()["changed"], 1);
+    assert_eq!(world.row(&id).await.distrusted_since(), Some(now));
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@
 //! | `<key id>` | the key that has the id now; `earlier` lists the thumbprints of those that had it before |
 //! | `<key id>!<thumbprint>` | a key that had the id before, retired when it was changed |
 
+use jiff::Timestamp;
 use upvest::signature::Jwk;
 
 use super::{KeyRow, KeysTable, PUT, attributes};
@@ -52,15 +53,8 @@ impl KeysTable {
     /// The earlier key is written first: whatever dies in between, no key is lost, and the next change writes it again.
     pub(super) async fn change(&self, known: &KeyRow, new: KeyRow) -> Result<bool, AwsError> {
         let (thumbprint, own) = (known.thumbprint(), new.thumbprint());
-        if let Some(thumbprint) = &thumbprint {
-            let now = self.clock.now().to_string();
-            self.put_row(&KeyRow {
-                key_id: earlier_id(&known.key_id, thumbprint),
-                retired_at: known.retired_at.clone().or(Some(now)),
-                earlier: Vec::new(),
-                ..known.clone()
-            })
-            .await?;
+        if thumbprint.is_some() && !self.keep_as_earlier(known).await? {
+            return Ok(false);
         }
         // One that comes back is the key that it was.
         let returned = match &own {
@@ -80,6 +74,27 @@ impl KeysTable {
         self.replace(known, &new).await
     }
 
+    /// Writes the row of a key that another one is about to take the id of. `false` when somebody else changed the key meanwhile, or
+    /// said something of it.
+    ///
+    /// The order of the reads is what makes that sure: whoever changed the key before the second is seen by it, and whoever does
+    /// after the second writes the row that was read first.
+    async fn keep_as_earlier(&self, known: &KeyRow) -> Result<bool, AwsError> {
+        let Some(key_id) = known.thumbprint().map(|own| earlier_id(&known.key_id, &own)) else {
+            return Ok(true);
+        };
+        let before = self.row(&key_id).await?;
+        let is_as_read = |now: KeyRow| now.jwk == known.jwk && now.distrusted_at == known.distrusted_at;
+        if !self.row(&known.key_id).await?.is_some_and(is_as_read) {
+            return Ok(false);
+        }
+        let earlier = as_earlier(known, key_id, before.as_ref(), self.clock.now());
+        match &before {
+            None => self.add(&earlier).await,
+            Some(before) => self.replace(before, &earlier).await,
+        }
+    }
+
     /// Puts a key that Upvest serves into the place of another one of its id that a fetch wrote.
     pub(crate) async fn change_fetched(&self, known: &KeyRow, jwk: &Jwk) -> Result<bool, AwsError> {
         let new = KeyRow::fetched(&known.key_id, jwk, self.clock.now());
@@ -96,11 +111,25 @@ impl KeysTable {
             .set_expression_attribute_values(values);
         condition_held(put.send().await, PUT)
     }
+}
 
-    async fn put_row(&self, row: &KeyRow) -> Result<(), AwsError> {
-        let put = self.client.put_item().table_name(&self.name);
-        let put = put.set_item(Some(row.to_item())).send().await;
-        put.map(drop).map_err(AwsError::of(PUT))
+/// Describes a key as one that had its id before, over the row that it may have as such.
+fn as_earlier(known: &KeyRow, key_id: String, before: Option<&KeyRow>, now: Timestamp) -> KeyRow {
+    // Written by an attempt of this change, and not before the key came back: what an operator said of it since counts, too.
+    let is_of_this_change = |before: &&KeyRow| {
+        let retired = before.validity().ok().and_then(|times| times.retired_at);
+        retired.is_none_or(|at| known.first_seen_at().is_none_or(|since| since <= at))
+    };
+    let rows = std::iter::once(known).chain(before.filter(is_of_this_change));
+    let distrusted = rows.filter(|row| row.distrusted_at.is_some());
+    KeyRow {
+        key_id,
+        retired_at: known.retired_at.clone().or_else(|| Some(now.to_string())),
+        distrusted_at: distrusted
+            .min_by_key(|row| row.distrusted_since())
+            .and_then(|row| row.distrusted_at.clone()),
+        earlier: Vec::new(),
+        ..known.clone()
     }
 }
 

@@ -129,6 +129,25 @@ async fn another_message_about_the_same_event_is_counted_from_one() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_record_that_another_message_left_open_is_in_progress_and_then_a_suspect() {
+    let world = World::new();
+    world.opened("resent", "one").await;
+    assert_eq!(world.open("redriven", "two").await, Opening::InProgress);
+    world.aws.clock().advance(Duration::from_secs(31));
+    let Opening::Suspect(suspect) = world.open("redriven", "two").await else {
+        panic!("its invocation is over");
+    };
+    let two = invocation(&world.aws, "two");
+    let again = world.attempts.reopen(&suspect, "redriven", &two).await.unwrap();
+    assert_eq!(again.unwrap().count, 2);
+    world.aws.clock().advance(Duration::from_secs(31));
+    let Opening::Suspect(suspect) = world.open("resent", "three").await else {
+        panic!("its invocation is over");
+    };
+    assert_eq!(suspect.count, 2);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_record_that_has_expired_counts_for_nothing_though_it_is_still_there() {
     let world = World::new();
     let attempt = world.opened("m1", "one").await;

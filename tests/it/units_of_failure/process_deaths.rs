@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use fake_aws::lambda::Settlement;
-use webhook_tests::receiver::{DELIVERIES_DLQ, EFFECTS};
+use webhook_tests::deliveries::{body_of, envelope, sign};
+use webhook_tests::receiver::EFFECTS;
 
 use super::*;
 
@@ -173,4 +174,38 @@ async fn a_delivery_that_ends_its_process_takes_no_other_along() {
     receiver.aws.redrive(DELIVERIES_DLQ);
     receiver.verify_and_store().await.unwrap();
     assert_eq!(receiver.stored("events"), ["e1", "e2"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_messages_of_a_delivery_that_ends_its_process_are_both_given_up() {
+    let receiver = receiver(Policy::Flag).await;
+    let body = body_of(&[order("poison", 1, "o1")]);
+    let (headers, now) = (sign(&key(), body.as_bytes()), receiver.aws.clock().timestamp());
+    let poison = envelope(&headers, body.as_bytes(), uuid::Uuid::now_v7(), now);
+    // As when one operator redrives it, and another one sends it again.
+    for _ in 0..2 {
+        receiver.waiting_for_keys().queue.send(&poison).await.unwrap();
+    }
+    enqueue_events(&receiver, &[order("e1", 1, "o2")]).await;
+    let put = CallFilter::operation(Service::S3, "PutObject").on("archive");
+    let day = Duration::from_secs(24 * 3600);
+    receiver
+        .aws
+        .begin_outage(Fault::CrashBeforeEffect, put.carrying("poison"), day);
+    let mut deaths = 0;
+    for _ in 0..100 {
+        let settled = receiver.verify_and_store().await;
+        deaths += usize::from(settled == Some(Settlement::Crashed));
+        receiver.aws.clock().advance(HIDDEN);
+        let are_alone = receiver.stored("events") == ["e1"];
+        assert!(
+            are_alone || deaths <= 3,
+            "its neighbour is taken along for the {deaths}th time"
+        );
+    }
+    assert_eq!(receiver.aws.messages(DELIVERIES).len(), 0);
+    let reasons = reasons(&receiver, DELIVERIES_DLQ);
+    let is_told = |reason: &String| reason.starts_with("process-died in 10 attempts");
+    assert!(reasons.len() == 2 && reasons.iter().all(is_told), "{reasons:?}");
+    assert!(deaths <= 21, "{deaths} deaths");
 }

@@ -56,6 +56,8 @@ where
     }
 
     /// Moves a message to the dead-letter queue that ended its process in each attempt; says whether that was done.
+    ///
+    /// It is deleted here: another message about the same may be next, and end this process before Lambda does.
     pub(super) async fn give_up(&mut self, records: &Records, suspect: &Suspect, place: usize) -> bool {
         let message = self.messages[place];
         let attributes = match (self.last_words)(message).await {
@@ -82,8 +84,11 @@ where
         );
         self.settled[place] = self.queue.settle(message, Err(failure), suspect.count).await;
         let is_gone = self.settled[place] == Settled::Gone;
-        if is_gone && let Err(error) = records.attempts.forget_suspect(suspect).await {
-            self.report(place, &error);
+        if is_gone {
+            self.delete_what_is_done().await;
+            if let Err(error) = records.attempts.forget_suspect(suspect).await {
+                self.report(place, &error);
+            }
         }
         is_gone
     }
@@ -99,7 +104,7 @@ where
         let deleted = join_all(deleted).await;
         let failed = deleted.into_iter().find_map(Result::err);
         if let Some(error) = &failed {
-            tracing::warn!(error = %ErrorChain(error), "could not delete what is done before a suspect is tried");
+            tracing::warn!(error = %ErrorChain(error), "could not delete what is done before what may end the process");
         }
         failed.is_none()
     }

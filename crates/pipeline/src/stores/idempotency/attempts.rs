@@ -1,8 +1,8 @@
 //! The records of attempts: which message was being worked on when a process ended, and how often it was.
 //!
-//! A record is of one message, and is opened and counted before the work on it and closed after it, whatever came of that. So
-//! one that is found open, with its invocation over, killed its process or outlasted it. A message that is received for the first
-//! time has none: a healthy one costs nothing.
+//! A record is of an event or delivery, opened and counted before the work on a message about it and closed after it. So one that is
+//! found open, with its invocation over, killed its process or outlasted it, by whichever message: there may be several, as when
+//! somebody sends again what waits still. A message that is received for the first time has none: a healthy one costs nothing.
 
 use std::time::Duration;
 
@@ -23,6 +23,9 @@ const KEPT: Duration = Duration::from_secs(3 * 24 * 3600);
 const PREFIX: &str = "attempt#";
 const UPDATE: &str = "UpdateItem of the idempotency table";
 const DELETE: &str = "DeleteItem of the idempotency table";
+/// Opens a record and counts the attempt.
+const COUNT: &str = "SET #owner = :owner, #message = :message, in_progress_expiration = :deadline, expiration = :until \
+                     ADD attempts :one";
 
 /// Keeps the records of attempts at the messages of one queue, in the idempotency table.
 #[derive(Debug, Clone)]
@@ -42,10 +45,10 @@ pub struct Attempt {
     owner: String,
 }
 
-/// Describes a message whose record was found open: it killed the process that worked on it, or outlasted it.
+/// Describes a message whose record was found open: it, or another one about the same, killed its process or outlasted it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Suspect {
-    /// Counts the attempts at the message, that one included.
+    /// Counts the attempts under the record, that one included.
     pub count: u32,
     id: String,
     owner: String,
@@ -102,7 +105,7 @@ impl Attempts {
     /// |---|---|
     /// | nothing | opened, attempt 1 |
     /// | closed | opened, one attempt more |
-    /// | of another message, which was about the same, or expired | opened, attempt 1 |
+    /// | closed, of another message, which was about the same; or expired | opened, attempt 1 |
     /// | open, by us (the reply to our first request was lost) | opened |
     /// | open, and the time of its invocation is not over | in progress |
     /// | open, and the time of its invocation is over | a suspect |
@@ -120,10 +123,7 @@ impl Attempts {
         let now = self.clock.now();
         let request = self
             .opening(&id, message_id, invocation)
-            .update_expression(
-                "SET #owner = :owner, #message = :message, in_progress_expiration = :deadline, expiration = :until \
-                 ADD attempts :one",
-            )
+            .update_expression(COUNT)
             .condition_expression(
                 "attribute_not_exists(id) OR \
                  (attribute_not_exists(#owner) AND #message = :message AND expiration >= :now_s)",
@@ -136,14 +136,14 @@ impl Attempts {
             }
             Err(error) => item_in_the_way(error, UPDATE)?,
         };
-        let is_of_another = text_of(&found, attributes::MESSAGE) != Some(message_id);
-        if is_of_another
-            || number_of(&found, attributes::EXPIRATION).is_none_or(|until| until < now.as_second())
-        {
+        let owner = text_of(&found, attributes::OWNER);
+        let is_of_it = text_of(&found, attributes::MESSAGE) == Some(message_id);
+        let kept_until = number_of(&found, attributes::EXPIRATION);
+        if (owner.is_none() && !is_of_it) || kept_until.is_none_or(|until| until < now.as_second()) {
             return self.begin_anew(id, message_id, invocation, now).await;
         }
-        Ok(match text_of(&found, attributes::OWNER) {
-            Some(owner) if owner == invocation.request_id => {
+        Ok(match owner {
+            Some(owner) if owner == invocation.request_id && is_of_it => {
                 Opening::Opened(attempt(id, invocation, count_of(&found)))
             }
             Some(owner) if has_ended(&found, now) => Opening::Suspect(Suspect {
@@ -169,10 +169,7 @@ impl Attempts {
     ) -> Result<Option<Attempt>, AwsError> {
         let request = self
             .opening(&suspect.id, message_id, invocation)
-            .update_expression(
-                "SET #owner = :owner, #message = :message, in_progress_expiration = :deadline, expiration = :until \
-                 ADD attempts :one",
-            )
+            .update_expression(COUNT)
             .condition_expression("#owner = :before")
             .expression_attribute_values(":before", text(&suspect.owner));
         match request.send().await {
@@ -233,7 +230,7 @@ impl Attempts {
         condition_held(request.send().await, DELETE).map(drop)
     }
 
-    /// Counts from one, whatever the record says of another message or another time.
+    /// Counts from one, whatever a closed record says of another message, or any of another time.
     async fn begin_anew(
         &self,
         id: String,
@@ -247,7 +244,10 @@ impl Attempts {
                 "SET #owner = :owner, #message = :message, in_progress_expiration = :deadline, expiration = :until, \
                  attempts = :one",
             )
-            .condition_expression("#message <> :message OR expiration < :now_s")
+            // Not over an open one: of two messages that end their process, each would begin anew what the other has left.
+            .condition_expression(
+                "(attribute_not_exists(#owner) AND #message <> :message) OR expiration < :now_s",
+            )
             .expression_attribute_values(":now_s", number(now.as_second()));
         match request.send().await {
             Ok(_) => Ok(Opening::Opened(attempt(id, invocation, 1))),

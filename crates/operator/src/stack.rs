@@ -66,7 +66,7 @@ impl Output {
         Self::UpvestSecret,
     ];
 
-    /// Names the variable of the environment and the stack's output that name it. The variable wins.
+    /// Names the variable of the environment and the stack's output that name it.
     pub(crate) const fn names(self) -> (&'static str, &'static str) {
         match self {
             Self::KeysTable => ("KEYS_TABLE", "KeysTableName"),

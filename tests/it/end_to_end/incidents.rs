@@ -263,7 +263,7 @@ async fn a_deleted_archive_object_is_missed_and_comes_back() {
     walk.set("A_MOMENT_LATER", later.to_string());
     let missed = walk.run().await;
     assert!(missed.contains(&id) && missed.contains("extra"), "{missed}");
-    walk.set("ARCHIVE_BUCKET", bucket);
+    walk.set("BUCKET", bucket);
     walk.set("KEY", &key);
     walk.set("DELETE_MARKER", marker);
     walk.run().await;

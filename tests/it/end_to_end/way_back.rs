@@ -48,7 +48,7 @@ async fn rows_that_were_deleted_or_edited_come_back_and_what_came_since_is_store
     let first = stack.order_becomes(&sender, &order, "NEW").await;
     let edited = stack.order_becomes(&sender, &other, "NEW").await;
     let mut walk = Walk::through("Rows of a table are lost", &stack);
-    walk.set("EVENTS_TABLE", stack.output("EventsTableName"));
+    walk.set("TABLE", stack.output("EventsTableName"));
     walk.set("BEFORE", Clock::system().now().to_string());
     // The emulator's copy is of the table as it is now, whatever the time.
     walk.run().await;

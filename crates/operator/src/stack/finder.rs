@@ -84,7 +84,8 @@ fn two_stacks(context: &str, stack: &str) -> Error {
 
 impl<'f> StackFinder<'f> {
     /// Finds the stack that was chosen, or else the one that the environment names, or else the one that runs on this
-    /// machine. Variables of the environment that give one of its outputs (`KEYS_TABLE` ...) win over it.
+    /// machine. Variables of the environment that give an output (`KEYS_TABLE` ...) are what is meant where no stack is named, and must
+    /// not give another one than a stack has that is.
     #[must_use]
     pub fn new(choice: StackChoice, variables: Lookup<'f>, reporter: Reporter<'f>) -> Self {
         Self {
@@ -193,12 +194,9 @@ impl<'f> StackFinder<'f> {
     }
 
     async fn find(&self) -> Result<Option<Stack>> {
-        let output = |output: Output| {
-            let (variable, output) = output.names();
-            Some((output.to_owned(), self.variables.optional(variable)?))
-        };
-        let given: Vec<_> = Output::ALL.into_iter().filter_map(output).collect();
-        let mut stack = match self.source(Path::new(LOCAL_STACK_FILE).exists())? {
+        let variable = |output: Output| Some((output, self.variables.optional(output.names().0)?));
+        let given: Vec<_> = Output::ALL.into_iter().filter_map(variable).collect();
+        let stack = match self.source(Path::new(LOCAL_STACK_FILE).exists())? {
             Source::Local { file, chosen } => {
                 if chosen {
                     let file = file.display();
@@ -213,9 +211,7 @@ impl<'f> StackFinder<'f> {
             Source::Unnamed if given.is_empty() => return Ok(None),
             Source::Unnamed => Stack::new(self.choice.aws().await?, None, []),
         };
-        // They take the place of the stack's own outputs.
-        stack.outputs.extend(given);
-        Ok(Some(stack.at(self.clock.clone())))
+        Ok(Some(with_given(stack, given)?.at(self.clock.clone())))
     }
 
     fn source(&self, local_exists: bool) -> Result<Source> {
@@ -256,6 +252,34 @@ impl StackChoice {
             )),
         }
     }
+}
+
+/// Gives a stack the outputs that the environment gives.
+///
+/// One that is named has its own: a shell that has the variables of another stack still would have a part of an operation done there,
+/// and all of it reported as done here. But the secret may be another one, which is an option as well.
+fn with_given(mut stack: Stack, given: Vec<(Output, String)>) -> Result<Stack> {
+    if let Some(name) = &stack.name {
+        let is_another = |(output, value): &&(Output, String)| {
+            *output != Output::UpvestSecret && stack.optional(output.names().1) != Some(value)
+        };
+        let others = given.iter().filter(is_another).map(|(output, value)| {
+            let (variable, output) = output.names();
+            let own = stack.optional(output).unwrap_or("none");
+            format!("{variable} is {value}, and stack {name} has {own}")
+        });
+        let others = others.collect::<Vec<_>>().join("; ");
+        if !others.is_empty() {
+            return Err(Error::usage(format!(
+                "{others}: unset what is of another stack, or name no stack where the variables are what is meant"
+            )));
+        }
+    }
+    let outputs = given
+        .into_iter()
+        .map(|(output, value)| (output.names().1.to_owned(), value));
+    stack.outputs.extend(outputs);
+    Ok(stack)
 }
 
 async fn local(file: &Path) -> Result<Stack> {
@@ -355,8 +379,8 @@ mod tests {
         assert_eq!(named.choice().region, None);
     }
 
-    #[tokio::test]
-    async fn a_local_stack_is_read_from_its_file_and_the_environment_wins() {
+    /// Finds a stack on this machine that has two tables, with these variables.
+    async fn local_with(variables: &[(&str, &str)]) -> Result<Stack> {
         let file = NamedTempFile::new().unwrap();
         let json = r#"{"endpoint_url": "http://127.0.0.1:1", "region": "eu-central-1", "access_key_id": "a",
             "secret_access_key": "b", "outputs": {"KeysTableName": "keys", "EventsTableName": "events"}}"#;
@@ -365,11 +389,21 @@ mod tests {
             local: Some(file.path().to_owned()),
             ..StackChoice::default()
         };
-        let variables = |name: &str| (name == "EVENTS_TABLE").then(|| "other".to_owned());
-        let finder = StackFinder::new(choice, Lookup::new(&variables), Reporter::silent());
-        let stack = finder.stack().await.unwrap();
+        let find = |name: &str| {
+            let found = variables.iter().find(|(own, _)| *own == name);
+            found.map(|(_, value)| (*value).to_owned())
+        };
+        let finder = StackFinder::new(choice, Lookup::new(&find), Reporter::silent());
+        Ok(finder.find().await?.unwrap())
+    }
+
+    #[tokio::test]
+    async fn a_local_stack_is_read_from_its_file() {
+        let own = [("EVENTS_TABLE", "events"), ("UPVEST_SECRET", "other")];
+        let stack = local_with(&own).await.unwrap();
         assert_eq!(stack.output(Output::KeysTable).unwrap(), "keys");
-        assert_eq!(stack.output(Output::EventsTable).unwrap(), "other");
+        assert_eq!(stack.output(Output::EventsTable).unwrap(), "events");
+        assert_eq!(stack.upvest_secret(), Some("other"));
         assert_eq!(stack.name().unwrap(), "upvest-webhooks");
         assert!(stack.is_local());
         let error = stack.output(Output::EntitiesTable).unwrap_err().to_string();
@@ -377,6 +411,29 @@ mod tests {
             error.starts_with("stack upvest-webhooks has no output EntitiesTableName"),
             "{error}"
         );
+    }
+
+    #[tokio::test]
+    async fn a_variable_of_another_stack_is_refused_where_a_stack_is_named() {
+        let others = [("KEYS_TABLE", "keys"), ("EVENTS_TABLE", "sandbox-events")];
+        let error = local_with(&others).await.unwrap_err();
+        assert_eq!(error.kind(), crate::ErrorKind::Usage);
+        assert_eq!(
+            error.to_string(),
+            "EVENTS_TABLE is sandbox-events, and stack upvest-webhooks has events: unset what is of another stack, or name no \
+             stack where the variables are what is meant"
+        );
+        let error = local_with(&[("AUDIT_TABLE", "sandbox-audit")]).await.unwrap_err();
+        let says = "AUDIT_TABLE is sandbox-audit, and stack upvest-webhooks has none: ";
+        assert!(error.to_string().starts_with(says), "{error}");
+    }
+
+    #[test]
+    fn variables_are_what_is_meant_where_no_stack_is_named() {
+        let config = SdkConfig::builder().build();
+        let given = vec![(Output::KeysTable, "keys".to_owned())];
+        let stack = with_given(Stack::new(config, None, []), given).unwrap();
+        assert_eq!(stack.output(Output::KeysTable).unwrap(), "keys");
     }
 
     #[tokio::test]

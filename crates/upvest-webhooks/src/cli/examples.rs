@@ -42,7 +42,8 @@ Environment:
   TZ                                              as for any program: TZ=UTC tells times in UTC
   KEYS_TABLE, EVENTS_TABLE, ENTITIES_TABLE, IDEMPOTENCY_TABLE, AUDIT_TABLE,
   SUBSCRIPTIONS_TABLE, ARCHIVE_BUCKET, QUARANTINE_BUCKET, PENDING_BUCKET, WEBHOOK_URL
-                                                  each wins over the stack's output
+                                                  what to work on where no stack is named; of
+                                                  one that is, they must not differ
   UPVEST_CREDENTIALS, UPVEST_SECRET               as --upvest-credentials and --upvest-secret,
                                                   which win
   AWS_*                                           as for any AWS tool

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
-use pipeline::queues::dead_letters::BATCH;
 use pipeline::stores::audit::Operation;
 use serde::Serialize;
 use serde_json::json;
@@ -12,7 +11,7 @@ use sha2::{Digest, Sha256};
 use super::filter::Selection;
 use super::folder::Folder;
 use super::message::Message;
-use super::queue::DeadLetterQueue;
+use super::queue::{DeadLetterQueue, batch_at};
 use super::sweep::{Fate, look, sweep};
 use crate::error::{Error, Result};
 use crate::repair::{Decision, Ending, OF_ONE_OPERATION, Repair};
@@ -223,7 +222,8 @@ async fn give_up(
             work.done(1);
             Ok(fate)
         };
-        let (_, ended) = sweep(queue, BATCH, repair.reporter, visit).await;
+        let most = batch_at(repair.options.per_second);
+        let (_, ended) = sweep(queue, most, repair.reporter, visit).await;
         ended?;
     }
     Ok(())

@@ -6,7 +6,7 @@ use std::time::Duration;
 use aws_sdk_sqs::Client;
 use pipeline::envelope::string_attribute;
 use pipeline::error::AwsError;
-use pipeline::queues::dead_letters::{DeadLetters, again, delivery_again};
+use pipeline::queues::dead_letters::{BATCH, DeadLetters, again, delivery_again};
 use pipeline::queues::domains::DISPATCH;
 use serde::Serialize;
 use upvest::Domain;
@@ -161,5 +161,26 @@ impl DeadLetterQueue {
         let deleted = request.receipt_handle(&message.receipt_handle).send().await;
         deleted.map_err(AwsError::of("DeleteMessage of a dead-letter queue"))?;
         Ok(())
+    }
+}
+
+/// Counts how many messages are sent back or given up at this rate, by the second, well before the first is seen again: a FIFO queue
+/// deletes nothing by the receipt of a message that can be seen again.
+pub(super) fn batch_at(rate: f64) -> i32 {
+    let in_time = rate * OUT_OF_SIGHT.as_secs_f64() / 2.0;
+    let fits = |most: &i32| f64::from(*most) <= in_time;
+    (1..=BATCH).rev().find(fits).unwrap_or(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_batch_is_dealt_with_well_before_its_messages_are_seen_again() {
+        for (rate, most) in [(0.01, 1), (0.05, 3), (0.1, 6), (0.2, 10), (50.0, 10)] {
+            assert_eq!(batch_at(rate), most, "{rate}");
+            assert!(f64::from(most) / rate < OUT_OF_SIGHT.as_secs_f64());
+        }
     }
 }

@@ -4,14 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
 use jiff::Timestamp;
-use pipeline::queues::dead_letters::BATCH;
 use pipeline::stores::audit::Operation;
 use serde::Serialize;
 use serde_json::json;
 
 use super::filter::Selection;
 use super::message::Message;
-use super::queue::{DeadLetterQueue, OUT_OF_SIGHT};
+use super::queue::{DeadLetterQueue, batch_at};
 use super::sweep::{Fate, look, sweep};
 use crate::error::Result;
 use crate::repair::{Decision, Ending, Repair, Throttle};
@@ -127,13 +126,6 @@ pub async fn redrive(
     Ok(report)
 }
 
-/// Counts how many messages are sent back at this rate, by the second, well before the first is seen again.
-fn batch_at(rate: f64) -> i32 {
-    let in_time = rate * OUT_OF_SIGHT.as_secs_f64() / 2.0;
-    let fits = |most: &i32| f64::from(*most) <= in_time;
-    (1..=BATCH).rev().find(fits).unwrap_or(1)
-}
-
 impl RedriveReport {
     /// Counts what would be sent back.
     async fn count(&mut self, queues: &[DeadLetterQueue], reporter: Reporter<'_>) -> Result<()> {
@@ -238,17 +230,4 @@ fn came_since(message: &Message, began: Timestamp, sent: &BTreeSet<String>) -> b
     ];
     message.about.sent_at.is_none_or(|sent_at| sent_at >= began)
         || ids.into_iter().flatten().any(|id| sent.contains(&id))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_batch_is_sent_back_well_before_its_messages_are_seen_again() {
-        for (rate, most) in [(0.01, 1), (0.05, 3), (0.1, 6), (0.2, 10), (50.0, 10)] {
-            assert_eq!(batch_at(rate), most, "{rate}");
-            assert!(f64::from(most) / rate < OUT_OF_SIGHT.as_secs_f64());
-        }
-    }
 }

@@ -99,6 +99,29 @@ async fn an_event_stays_while_its_entity_cannot_be_read_and_the_way_out_is_named
 }
 
 #[tokio::test(start_paused = true)]
+async fn events_are_given_up_as_slowly_as_one_says() {
+    let ids: Vec<String> = (0..8).map(|number| format!("o{number}")).collect();
+    let events: Vec<String> = ids.iter().map(|id| order(id, 1, "NEW")).collect();
+    let hopeless: Vec<String> = ids.iter().map(|id| format!("{id}-1")).collect();
+    let hopeless: Vec<&str> = hopeless.iter().map(String::as_str).collect();
+    let site = site_with(&events, &hopeless).await;
+    let time = async {
+        loop {
+            tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+            site.pass(1);
+        }
+    };
+    // At this rate eight take longer than what was received is out of sight.
+    let words = ["--type", "ORDER", "--rate", "0.05"];
+    let report = tokio::select! {
+        report = discard_report(&site, &words) => report,
+        () = time => unreachable!(),
+    };
+    assert!(report.succeeded(), "{}", report.text());
+    assert_eq!((report.messages.len(), dead(&site).len()), (8, 0));
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_cannot_be_folded_is_gone_and_told() {
     let site = Deployment::new().await;
     let id = site.scribble_to(&dead_letter_name(Domain::Orders)).await;

@@ -428,6 +428,32 @@ fn what_is_built_is_noted_with_version_and_commit() {
 }
 
 #[test]
+fn a_program_that_is_not_committed_is_of_no_commit() {
+    let scratch = Scratch::new();
+    scratch.write("Cargo.toml", "version = \"1.0.0\"\n");
+    scratch.write("tools/note-build.sh", &repository_file("tools/note-build.sh"));
+    let run = |script: &str| {
+        let commands = ["-euc", script];
+        let settings = ["GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM"].map(|name| (name, "/dev/null"));
+        let mut shell = Command::new("sh");
+        let shell = shell.args(commands).current_dir(scratch.0.path()).envs(settings);
+        assert!(shell.status().unwrap().success(), "{script}");
+    };
+    let noted = || {
+        run("bash tools/note-build.sh target/part");
+        let noted = fs::read(scratch.0.path().join("target/part/built.json")).unwrap();
+        serde_json::from_slice::<Value>(&noted).unwrap()["commit"].is_string()
+    };
+    run(
+        "git init --quiet && git add . && git -c user.name=a -c user.email=a@example.com commit --quiet --message 'Begin'",
+    );
+    scratch.write("notes.txt", "of no program");
+    assert!(noted());
+    scratch.write("functions/ingest/src/bin/more.rs", "fn main() {}");
+    assert!(!noted());
+}
+
+#[test]
 fn a_version_that_the_changelog_does_not_know_is_not_released() {
     let version = env!("CARGO_PKG_VERSION");
     let changelog = repository_file("CHANGELOG.md");

@@ -92,6 +92,10 @@ fn run(arguments: Arguments) -> Result<String> {
     ))
 }
 
+/// Lists what a release is built of, where a file that is not committed counts as a change, as in `tools/note-build.sh`. Elsewhere lies
+/// what has nothing to do with it.
+const SOURCES: [&str; 5] = [".cargo", "crates", "functions", "infra", "tools"];
+
 /// Names the commit that the repository is at, if it is a clean one of git's.
 fn commit(repository: &Path) -> Option<String> {
     let git = |arguments: &[&str]| -> Option<String> {
@@ -103,6 +107,12 @@ fn commit(repository: &Path) -> Option<String> {
         let printed = String::from_utf8(output.stdout).ok()?;
         output.status.success().then(|| printed.trim().to_owned())
     };
-    let is_clean = git(&["status", "--porcelain", "--untracked-files=no"])?.is_empty();
+    let changed = git(&["status", "--porcelain", "--untracked-files=no"])?;
+    let added = [
+        &["status", "--porcelain", "--untracked-files=all", "--"][..],
+        &SOURCES,
+    ]
+    .concat();
+    let is_clean = changed.is_empty() && git(&added)?.is_empty();
     git(&["rev-parse", "HEAD"]).filter(|_| is_clean)
 }

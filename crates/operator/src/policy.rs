@@ -148,7 +148,8 @@ impl<'s> Subject<'s> {
         };
         match (service, what) {
             ("secretsmanager", "secret:UPVEST_SECRET-??????") => match optional("UpvestSecret") {
-                Some(secret) if secret.starts_with("arn:") => vec![format!("{secret}*")],
+                // Whole, with the six characters that are its own: the template takes no other.
+                Some(secret) if secret.starts_with("arn:") => vec![secret.to_owned()],
                 Some(secret) => vec![arn(&what.replace("UPVEST_SECRET", secret))],
                 None => Vec::new(),
             },

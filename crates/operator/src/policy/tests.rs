@@ -107,6 +107,13 @@ fn a_policy_names_what_the_stack_has_in_its_partition_region_and_account() {
 }
 
 #[test]
+fn a_secret_that_the_stack_names_by_its_arn_is_that_one_alone() {
+    let arn = "arn:aws-us-gov:secretsmanager:us-gov-west-1:999988887777:secret:upvest/live-AbC123";
+    let look = made(Holder::Look, &[("UpvestSecret", arn)]);
+    assert_eq!(allowed(&look, "UpvestCredentials"), [arn]);
+}
+
+#[test]
 fn nothing_of_a_stack_whose_name_begins_alike_is_meant() {
     for holder in [Holder::Look, Holder::Repair, Holder::Restore] {
         let policy = made(

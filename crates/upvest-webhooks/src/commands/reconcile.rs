@@ -97,7 +97,10 @@ struct RepairArguments {
 impl Arguments {
     /// Compares, and repairs if that is asked for.
     pub(crate) async fn run(self, stacks: &StackFinder<'_>, clock: &Clock) -> Result<Reconciliation> {
-        let key = self.repair.key()?;
+        let (key, how) = (self.repair.key()?, self.repair.how());
+        if key.is_some() {
+            how.must_be_answerable()?;
+        }
         let stack = stacks.stack().await?;
         let client = self.upvest.client(stacks).await?;
         let scope = Scope {
@@ -106,11 +109,9 @@ impl Arguments {
             grace: SignedDuration::from_mins(self.grace.into()),
         };
         let Some(key) = key else {
-            return compare(stack, &client, &scope, self.repair.rate).await;
+            return compare(stack, &client, &scope, how.rate).await;
         };
         let key = key.signing_key(stack).await?;
-        let how = self.repair.how();
-        how.must_be_answerable()?;
         let frame = how.of(Site::find(stacks, clock).await?);
         repair(&frame, &client, &scope, key, |events| {
             how.confirm(&format!("Tell the stack {events} events in Upvest's place?"))

@@ -206,7 +206,7 @@ async fn nothing_is_told_with_a_key_that_the_stack_does_not_know_or_without_a_re
         "{error}"
     );
     let line = format!(
-        "orders --repair --reason r --key-id other --key-file {}",
+        "orders --repair --yes --reason r --key-id other --key-file {}",
         desk.key_file.path().display()
     );
     let error = desk.run(&line).await.map(drop).unwrap_err();

@@ -234,6 +234,51 @@ async fn a_change_whose_action_failed_takes_its_transition_along_and_runs_as_tha
     assert_eq!(receiver.effects.runs_of("e2").len(), 2);
 }
 
+fn deny(receiver: &Receiver, operations: &[&str]) {
+    let denied = operations.iter().map(|name| (*name).to_owned()).collect();
+    receiver.aws.edit_account(|account| account.denied = denied);
+}
+
+/// Has a late order fail until it is in the dead-letter queue, and sends it back from there.
+async fn redrive_a_late_order(receiver: &Receiver, fail: impl FnOnce(&Receiver)) {
+    send(receiver, ALL, &order(2, "FILLED"), Dispatch::First).await;
+    fail(receiver);
+    send(receiver, ALL, &order(1, "NEW"), Dispatch::First).await;
+    // Beyond the day for which a failure of the bus is retried.
+    receiver.aws.clock().advance(Duration::from_hours(25));
+    process(receiver, ALL).await;
+    deny(receiver, &[]);
+    receiver.effects.mend();
+    let dead = dead_letter_name(Domain::Orders);
+    let letters = receiver.aws.messages(&dead);
+    assert_eq!(letters.len(), 1);
+    assert_eq!(
+        letters[0].attributes["dispatch"].string_value.as_deref(),
+        Some("again")
+    );
+    receiver.aws.redrive(&dead);
+    process(receiver, ALL).await;
+    assert!(receiver.aws.messages(&dead).is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_late_event_that_was_dead_lettered_is_no_change_when_it_is_redriven() {
+    type Failing = fn(&Receiver);
+    let hook_fails: Failing = |receiver| receiver.effects.trouble("e1", Trouble::Hopeless);
+    let bus_fails: Failing = |receiver| deny(receiver, &["PutEvents"]);
+    for (fail, runs) in [(hook_fails, 2), (bus_fails, 1)] {
+        let receiver = receiver(Policy::Flag).await;
+        redrive_a_late_order(&receiver, fail).await;
+        let late = receiver.effects.runs_of("e1");
+        assert_eq!(late.len(), runs, "{late:?}");
+        assert!(late.iter().all(|run| run.late), "{late:?}");
+        assert_eq!(told(&receiver, "e1"), [AS_LATE_AGAIN]);
+        let detail = receiver.aws.published(CHANGES).pop().unwrap().detail;
+        let detail: Value = serde_json::from_str(&detail).unwrap();
+        assert_eq!(detail["flags_changed"], serde_json::json!({}));
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_event_that_a_replay_applied_first_is_a_change_when_its_own_message_comes() {
     let receiver = receiver(Policy::Flag).await;

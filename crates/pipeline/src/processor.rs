@@ -21,7 +21,8 @@ use std::collections::BTreeSet;
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use futures_util::future::join_all;
 use upvest::Domain;
-use upvest::effects::{Dispatch, Transition};
+use upvest::batch::Outcome;
+use upvest::effects::{Dispatch, Effect, Transition};
 
 use crate::actions::DomainActions;
 use crate::envelope::attribute;
@@ -181,7 +182,7 @@ impl Processor {
                 return Err(failure(
                     projected.incoming.message,
                     &error,
-                    Some(&projected.outcome.transition),
+                    taken_along(&projected.outcome),
                 ));
             }
         };
@@ -212,7 +213,7 @@ impl Processor {
                 failure(
                     done.projected.incoming.message,
                     &error,
-                    Some(&done.projected.outcome.transition),
+                    taken_along(&done.projected.outcome),
                 )
             })
         });
@@ -241,6 +242,13 @@ fn failure(message: &SqsMessage, error: &ProcessError, transition: Option<&Trans
     );
     failure.attributes = told_again(message, transition);
     failure
+}
+
+/// Gives what an event's copy in the dead-letter queue takes along: its change, where it made one. One that changed nothing, or of
+/// which nobody knows whether it was told, would be told as a change of its own when it is redriven.
+fn taken_along(outcome: &Outcome) -> Option<&Transition> {
+    let is_change = matches!(outcome.effect, Effect::Fresh | Effect::Resume);
+    is_change.then_some(&outcome.transition)
 }
 
 /// Makes the attributes of an event's copy in the dead-letter queue: that it was sent before, and what it changed.

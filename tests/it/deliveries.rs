@@ -2,6 +2,7 @@
 
 mod large;
 mod refused;
+mod stored_before;
 
 use std::time::Duration;
 

@@ -1,5 +1,6 @@
 //! The way of one delivery: verify, archive, store. What is to be dispatched is left to the batch.
 
+mod refusing;
 mod waiting;
 
 use std::collections::BTreeSet;
@@ -11,7 +12,7 @@ use pipeline::envelope::{Envelope, attribute};
 use pipeline::error::ErrorChain;
 use pipeline::queues::domains::EventMessage;
 use pipeline::runtime::metrics;
-use pipeline::stores::archive::{BAD_SIGNATURE, Proof, UNKNOWN_KEY, quarantine_key};
+use pipeline::stores::archive::{Proof, UNKNOWN_KEY, quarantine_key};
 use pipeline::verification::Verdict;
 use upvest::delivery::{Element, split};
 use upvest::signature::{Freshness, Verified, VerifyError};
@@ -20,9 +21,10 @@ use upvest::synthetic::Scope;
 use uuid::Uuid;
 
 use crate::error::{DeliveryError, Step};
-use crate::events::{self, DeliveredEvents};
+use crate::events::{self, DeliveredEvents, Owned};
 use crate::{Deps, Policy, receipt};
 
+use refusing::{refuse, stored_before};
 use waiting::{is_there_after_all, release, verdict_of, wait_for_key};
 
 /// Describes a delivery that is in the log or in quarantine.
@@ -30,8 +32,8 @@ use waiting::{is_there_after_all, release, verdict_of, wait_for_key};
 pub(crate) struct Received {
     /// Gives the time at which it arrived, and its id: the order in which events are dispatched.
     pub(crate) arrival: (Timestamp, Uuid),
-    /// Lists the events that it brought first, and that are to be sent to their domains; none of a delivery in
-    /// quarantine.
+    /// Lists the events that it brought first, and that are to be sent to their domains; of a delivery in quarantine those that
+    /// an earlier attempt stored.
     pub(crate) dispatch: Vec<EventMessage>,
 }
 
@@ -41,6 +43,14 @@ pub(crate) async fn receive(deps: &Deps, message: &SqsMessage) -> Result<Receive
     let mut waited_at = attribute(message, WAITED_AT).map(str::to_owned);
     receipt::report(&envelope);
     let mut verdict = verify(deps, &envelope, waited_at.is_some()).await?;
+    let before = match &verdict {
+        Verdict::Holds(_) => Owned::default(),
+        _ => stored_before(deps, message, &envelope).await?,
+    };
+    if before.is_whole {
+        release(deps, &envelope, waited_at, &[]).await?;
+        return Ok(Received::with(&envelope, before.dispatch));
+    }
     if let Verdict::UnknownKey { key_id, others } = &verdict {
         wait_for_key(deps, &envelope, key_id, others).await?;
         if !is_there_after_all(deps, &envelope, key_id).await? {
@@ -51,7 +61,7 @@ pub(crate) async fn receive(deps: &Deps, message: &SqsMessage) -> Result<Receive
                 .collect();
             // Sent on for another of its keys, which did not prove it.
             release(deps, &envelope, waited_at, &waits).await?;
-            return Ok(Received::nothing(&envelope));
+            return Ok(Received::with(&envelope, before.dispatch));
         }
         waited_at = Some(quarantine_key(UNKNOWN_KEY, Some(key_id), &envelope));
         verdict = verify(deps, &envelope, false).await?;
@@ -63,48 +73,24 @@ pub(crate) async fn receive(deps: &Deps, message: &SqsMessage) -> Result<Receive
             // One that is refused again for the same reason lies where it lay, with the note that it was sent on: else each fetch
             // would send it again, and have the next fetch asked for.
             if waited_at.as_ref() == Some(&place) {
-                return Ok(Received::nothing(&envelope));
+                return Ok(Received::with(&envelope, before.dispatch));
             }
             refuse(deps, &envelope, key_id.as_deref(), rejection.reason()).await?;
-            Vec::new()
+            before.dispatch
         }
         // The key was there a moment ago. It lies where it waits, and is sent on by the next fetch.
-        Verdict::UnknownKey { .. } => return Ok(Received::nothing(&envelope)),
+        Verdict::UnknownKey { .. } => return Ok(Received::with(&envelope, before.dispatch)),
     };
     release(deps, &envelope, waited_at, &[]).await?;
-    Ok(Received {
-        dispatch,
-        ..Received::nothing(&envelope)
-    })
-}
-
-/// Puts a delivery that is not proven into quarantine. Where a key of Upvest's did not
-/// sign it, Upvest may have another one under that id: a fetch of the keys finds out.
-async fn refuse(
-    deps: &Deps,
-    envelope: &Envelope,
-    key_id: Option<&str>,
-    reason: &'static str,
-) -> Result<(), DeliveryError> {
-    tracing::warn!(delivery.id = %envelope.delivery_id, reason, "delivery goes to quarantine");
-    quarantine(deps, envelope, key_id, reason, Vec::new()).await?;
-    let is_changed = |key_id| reason == BAD_SIGNATURE && deps.keys.is_fetched(key_id);
-    if let Some(requests) = deps
-        .key_requests
-        .as_ref()
-        .filter(|_| key_id.is_some_and(is_changed))
-    {
-        requests.request().await;
-    }
-    Ok(())
+    Ok(Received::with(&envelope, dispatch))
 }
 
 impl Received {
-    /// Describes a delivery that brings nothing to dispatch.
-    fn nothing(envelope: &Envelope) -> Self {
+    /// Describes a delivery of which this is to be dispatched.
+    fn with(envelope: &Envelope, dispatch: Vec<EventMessage>) -> Self {
         Self {
             arrival: (envelope.received_at, envelope.delivery_id),
-            dispatch: Vec::new(),
+            dispatch,
         }
     }
 }

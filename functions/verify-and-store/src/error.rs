@@ -43,6 +43,8 @@ pub enum DeliveryError {
 pub enum Step {
     /// The delivery's subscriptions are held against ours.
     Attribute,
+    /// Of a delivery that does not hold any longer, it is looked what an earlier attempt stored.
+    LookBack,
     /// The delivery, or some of its events, is put into quarantine.
     Quarantine,
     /// The delivery is written into the archive.
@@ -57,6 +59,7 @@ impl std::fmt::Display for Step {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Attribute => "attributed to a subscription",
+            Self::LookBack => "looked up among what was stored before",
             Self::Quarantine => "quarantined",
             Self::Archive => "archived",
             Self::Store => "stored",
@@ -79,6 +82,7 @@ impl Step {
     fn name(self) -> &'static str {
         match self {
             Self::Attribute => "attribute",
+            Self::LookBack => "look-back",
             Self::Quarantine => "quarantine",
             Self::Archive => "archive",
             Self::Store => "store",

@@ -1,5 +1,7 @@
 //! The events of a proven delivery: what is logged, what is dispatched, what conflicts with the log.
 
+mod owned;
+
 use std::collections::btree_map::Entry as Slot;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,13 +10,15 @@ use pipeline::envelope::Envelope;
 use pipeline::queues::domains::EventMessage;
 use pipeline::runtime::metrics;
 use pipeline::stores::archive::verified_key;
-use pipeline::stores::events::{NewEvent, Recorded, conflict_key};
+use pipeline::stores::events::{NewEvent, Owner, Recorded, conflict_key};
 use upvest::category::is_synthetic;
 use upvest::delivery::{Element, NO_ENTITY_KEY};
 use upvest::effects::Dispatch;
 use upvest::subscription::FOREIGN;
 use upvest::synthetic::{Scope, UNCOVERED};
 use upvest::{Domain, EntityKey, Event, Occurred, Placement, Receipt};
+
+pub(crate) use owned::{Owned, owned};
 
 /// Holds the events of one delivery, sorted by what is to be done.
 #[derive(Debug, Default)]
@@ -162,12 +166,7 @@ pub(crate) fn decide<'b>(
                 // An earlier attempt at this delivery may have ended between the log and the queue. A second message
                 // changes nothing.
                 if owner.delivery_id == delivery_id {
-                    // As it was stored, whatever this version would make of it.
-                    let stored = Parcel {
-                        aggregate: owner.aggregate.clone().or(dispatch.aggregate),
-                        occurred: owner.occurred.clone(),
-                        ..dispatch
-                    };
+                    let stored = dispatch.placed_by(owner);
                     outcome
                         .dispatch
                         .extend(stored.address(entry, Dispatch::Again, now));
@@ -267,6 +266,15 @@ struct Parcel<'b> {
 }
 
 impl Parcel<'_> {
+    /// Gives it the entity and the place that were stored, whatever this version would make of the event.
+    fn placed_by(self, owner: &Owner) -> Self {
+        Self {
+            aggregate: owner.aggregate.clone().or(self.aggregate),
+            occurred: owner.occurred.clone(),
+            ..self
+        }
+    }
+
     /// Makes the message; `None` for an event without an entity, which no domain could take.
     fn address(
         self,

@@ -47,12 +47,15 @@ async fn put(pending: &Pending, message: &PendingMessage) {
     }
 }
 
+/// Tells whether there may have been an attempt at the delivery before: it was received again, or sent again by a person.
+pub(crate) fn was_tried_before(message: &SqsMessage) -> bool {
+    receive_count(message) > 1 || attribute(message, MAY_BE_PENDING).is_some()
+}
+
 /// Removes what was handled from where it was pending. What cannot be removed stays: sent again, it changes nothing.
 pub(crate) async fn remove(pending: &Pending, batch: &[&SqsMessage], results: &[Result<(), Failure>]) {
     let handled = batch.iter().zip(results).filter(|(_, result)| result.is_ok());
-    let may_be_there =
-        |message: &SqsMessage| receive_count(message) > 1 || attribute(message, MAY_BE_PENDING).is_some();
-    let handled = handled.filter(|(message, _)| may_be_there(message));
+    let handled = handled.filter(|(message, _)| was_tried_before(message));
     join_all(handled.map(async |(message, _)| {
         let id = PendingMessage::received(message).id;
         if let Err(error) = pending.remove(&id).await {

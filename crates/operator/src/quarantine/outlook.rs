@@ -11,7 +11,7 @@ use pipeline::stores::events::EventLog;
 use pipeline::stores::keys::{Keys, KeysError};
 use pipeline::verification::{Verdict, verify};
 use serde::Serialize;
-use upvest::delivery::{Element, NO_ENTITY_KEY, split};
+use upvest::delivery::{Element, NO_ENTITY_KEY, events_of, split};
 use upvest::projection::Parts;
 use upvest::signature::{Origin, Verified, VerifyError};
 use upvest::synthetic::Scope;
@@ -93,7 +93,12 @@ impl Reverifier {
     ) -> Result<Outlook> {
         // A delivery that is here for one of its events was verified: the archive has it in any case.
         let for_its_signature = VerifyError::ALL.contains(&quarantined.reason());
-        if for_its_signature && self.archive.is_verified(&delivery.envelope).await? {
+        let is_archived = for_its_signature && self.archive.is_verified(&delivery.envelope).await?;
+        // An attempt that archived it may have died before it stored its events, and a later one have refused it.
+        let events: Vec<Event<'_>> = events_of(&delivery.envelope.body)
+            .map(|(_, event)| event)
+            .collect();
+        if is_archived && self.log_holds(&events.iter().collect::<Vec<_>>()).await? {
             return Ok(Outlook::Verified);
         }
         match self.verify(delivery).await? {
@@ -103,6 +108,9 @@ impl Reverifier {
             Verdict::UnknownKey { key_id, .. } => {
                 let why = format!("key {key_id} is not in the keys table");
                 Ok(Outlook::fails("unknown-key", why))
+            }
+            Verdict::Holds(verified) if is_archived && !self.lacks_any(&verified).await? => {
+                Ok(Outlook::Verified)
             }
             Verdict::Holds(_) if for_its_signature => Ok(self.holds(delivery)),
             Verdict::Holds(verified) => self.events(quarantined, delivery, &verified).await,
@@ -129,6 +137,18 @@ impl Reverifier {
     /// Tells the time by the clock that the reverifier was opened with.
     pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// Tells whether the log lacks an event of a delivery that verify-and-store would take.
+    async fn lacks_any(&self, verified: &Verified<'_>) -> Result<bool> {
+        let parts = split(verified.body()).unwrap_or_default();
+        let mut taken = Vec::new();
+        for part in &parts {
+            if let (None, Ok(event)) = (self.refusal(part, verified.scope()).await?, &part.event) {
+                taken.push(event);
+            }
+        }
+        Ok(!self.log_holds(&taken).await?)
     }
 
     fn holds(&self, delivery: &ArchivedDelivery) -> Outlook {

@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use fake_aws::{CallFilter, CrashError, Fault, Outcome, Service};
+use pipeline::stores::archive::Proof;
 use upvest::signature::{Dialect, Freshness, Headers, SignatureOptions, VerifyError};
 use verify_and_store::Policy;
 use webhook_tests::commands::{REASON, parsed};
@@ -124,6 +125,18 @@ fn sent(site: &Deployment) -> usize {
         .count()
 }
 
+/// What the archive notes of a delivery that is planted there.
+fn proof() -> Proof<'static> {
+    Proof {
+        key_id: "key",
+        thumbprint: None,
+        dialect: Dialect::UnquotedDigest,
+        freshness: Freshness::Fresh,
+        origin: None,
+        flags: &[],
+    }
+}
+
 /// Puts a delivery into quarantine as an older version may have done, and into the archive if it was verified.
 async fn plant(
     site: &Deployment,
@@ -139,15 +152,7 @@ async fn plant(
     let envelope = envelope(headers, body, id, at);
     let archive = site.receiver.archive();
     if verified {
-        let proof = pipeline::stores::archive::Proof {
-            key_id: "key",
-            thumbprint: None,
-            dialect: Dialect::UnquotedDigest,
-            freshness: Freshness::Fresh,
-            origin: None,
-            flags: &[],
-        };
-        archive.keep(&envelope, &proof).await.unwrap();
+        archive.keep(&envelope, &proof()).await.unwrap();
     }
     archive
         .quarantine(&envelope, Some("key"), reason, events.to_vec())

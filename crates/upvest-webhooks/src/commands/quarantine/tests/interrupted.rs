@@ -145,6 +145,21 @@ async fn what_the_stack_does_not_verify_in_time_stays_and_the_next_run_finishes_
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_the_archive_has_and_the_log_lacks_is_sent_before_it_leaves_the_quarantine() {
+    let site = mended_site().await;
+    let archive = site.receiver.archive();
+    let refused = archive.quarantined(delivery(&site).parse().unwrap()).await;
+    let envelope = refused.unwrap().unwrap().delivery.envelope;
+    // As an attempt leaves it that dies before it stores what it proved.
+    archive.keep(&envelope, &proof()).await.unwrap();
+    let report = reverify(&site, &[]).await;
+    assert_eq!(became(report.as_ref()), [(ReverifyResult::Verified, 1)]);
+    site.settle().await;
+    assert_eq!((site.effects(), sent(&site)), (vec!["e1".to_owned()], 1));
+    assert_eq!(reasons(&site), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_outage_halfway_is_told_and_loses_nothing() {
     let site = mended_site().await;
     for _ in 0..3 {

@@ -42,7 +42,7 @@ pub(crate) async fn run(deps: &Deps, event: &Value) -> Result<Health, RegisterEr
             let done_for = event.get("id").and_then(Value::as_str);
             let done_for = done_for.map_or_else(|| deps.clock.now().to_string(), str::to_owned);
             let created = subscription.create(&done_for).await?;
-            subscription.patch(&created).await?;
+            subscription.enable(&created).await?;
             tracing::warn!(subscription = %created.id, "the subscription was gone: created it again");
             Health::Created
         }

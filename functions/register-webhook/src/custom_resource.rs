@@ -169,7 +169,7 @@ async fn create_enabled(
 ) -> Result<Webhook, RegisterError> {
     let created = subscription.create(&request.request_id).await?;
     progress.note(PhysicalId::Subscription(created.id.clone()));
-    subscription.patch(&created).await?;
+    subscription.enable(&created).await?;
     Ok(created)
 }
 

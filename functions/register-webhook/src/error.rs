@@ -1,10 +1,11 @@
 //! Says why the subscription could not be made what it is to be.
 
 use lambda_runtime::Diagnostic;
-use pipeline::error::ErrorChain;
+use pipeline::error::{AwsError, ErrorChain};
 use pipeline::runtime::cloudformation::AnswerError;
 use pipeline::runtime::config::ConfigError;
 use pipeline::upvest_access::AccessError;
+use upvest_api::ResourceId;
 
 /// Says why the subscription is not as it is to be. No text holds a secret or CloudFormation's URL.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +35,15 @@ pub enum RegisterError {
         /// Says what the call of Upvest's API failed with.
         #[source]
         source: AccessError,
+    },
+    /// A subscription that was created is not known to be ours, and so was not enabled.
+    #[error("subscription {id} was created, and is not enabled, because it cannot be noted as ours")]
+    Unnoted {
+        /// Gives the id of the subscription at Upvest.
+        id: ResourceId,
+        /// Says what the call of `DynamoDB` failed with.
+        #[source]
+        source: AwsError,
     },
     /// CloudFormation asks for something else than to create, update or delete.
     #[error("CloudFormation asks for {0:?}, which is not known")]
@@ -66,6 +76,7 @@ impl From<RegisterError> for Diagnostic {
             RegisterError::Config(_) => "Config",
             RegisterError::Access(_) => "Access",
             RegisterError::TestFailed { .. } | RegisterError::Untested { .. } => "Test",
+            RegisterError::Unnoted { .. } => "Note",
             RegisterError::UnknownRequest(_) => "UnknownRequest",
             RegisterError::OutOfTime => "OutOfTime",
             RegisterError::Panicked => "Panicked",

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pipeline::error::ErrorChain;
+use pipeline::error::{AwsError, ErrorChain};
 use pipeline::stores::subscriptions::Subscriptions;
 use pipeline::upvest_access::{AccessError, UpvestAccess};
 use sha2::{Digest, Sha256};
@@ -72,27 +72,44 @@ impl Subscription<'_> {
         }
     }
 
-    /// Creates the subscription, once for each reason `done_for`: Upvest is given an idempotency key that follows from it.
+    /// Creates the subscription, which is not enabled, once for each reason `done_for`: Upvest is given an idempotency key that
+    /// follows from it.
     pub(crate) async fn create(&self, done_for: &str) -> Result<Webhook, AccessError> {
         let mut wanted = self.wanted.clone();
         wanted.idempotency_key = Some(idempotency_key(done_for));
-        let created = self
-            .upvest
+        self.upvest
             .call(async |client| client.create_webhook(&wanted).await)
-            .await?;
-        // Before it is enabled, so that no event for it comes earlier.
-        self.adopt(&created).await;
-        Ok(created)
+            .await
     }
 
     /// Notes that a subscription is ours. That this fails must not keep it from being looked after: the next check
     /// notes it.
     async fn adopt(&self, webhook: &Webhook) {
-        let Some(ours) = self.ours else { return };
-        if let Err(error) = ours.adopt(webhook.id.as_str()).await {
+        if let Err(error) = self.try_to_adopt(webhook).await {
             let error = ErrorChain(&error).to_string();
             tracing::warn!(subscription = %webhook.id, error, "the subscription could not be noted as ours");
         }
+    }
+
+    async fn try_to_adopt(&self, webhook: &Webhook) -> Result<(), AwsError> {
+        match self.ours {
+            Some(ours) => ours.adopt(webhook.id.as_str()).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Enables a subscription that was created, which Upvest sends nothing for until then.
+    ///
+    /// It is noted as ours first, and not enabled where that fails: unlike one that was there before it cannot be known, and a
+    /// strict policy would refuse its events as another's.
+    pub(crate) async fn enable(&self, created: &Webhook) -> Result<(), RegisterError> {
+        let noted = self.try_to_adopt(created).await;
+        noted.map_err(|source| RegisterError::Unnoted {
+            id: created.id.clone(),
+            source,
+        })?;
+        self.patch(created).await?;
+        Ok(())
     }
 
     /// Makes a subscription the wanted one, and enables it.

@@ -13,10 +13,11 @@ use super::upvest::SECRET;
 use crate::template::cloudformation::parse;
 
 /// What of the template manages the subscription.
-const RESOURCES: [&str; 4] = [
+const RESOURCES: [&str; 5] = [
     "RegisterWebhookFunction",
     "RegisterWebhookLogGroup",
     "RegisterWebhookRole",
+    "SubscriptionsTable",
     "UpvestSubscription",
 ];
 /// A category that no other test delivers, so that the deliveries here disturb none of them.
@@ -171,7 +172,7 @@ fn template(deployed: &Value) -> Value {
     resources["UpvestSubscription"]["Properties"]["Url"] = url;
     json!({
         "Parameters": deployed["Parameters"],
-        "Conditions": part("Conditions", &["ManagesUpvest"]),
+        "Conditions": part("Conditions", &["HasKmsKey", "ManagesUpvest"]),
         "Resources": resources,
     })
 }

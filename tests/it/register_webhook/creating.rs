@@ -49,19 +49,53 @@ async fn a_subscription_is_known_to_be_ours_before_it_is_enabled_and_after_each_
     assert_eq!(ours(&stack), [existing.id]);
 }
 
-#[tokio::test]
-async fn a_table_that_takes_no_note_keeps_nothing_from_being_repaired() {
-    let stack = Stack::new().await;
+/// What register-webhook is made of where the table of subscriptions takes no note.
+fn noting_nothing(stack: &Stack) -> Deps {
     let dynamodb = stack.aws.dynamodb().clone();
     let nowhere = Subscriptions::new(dynamodb, "nowhere".to_owned(), Clock::system());
-    let deps = Deps {
+    Deps {
         ours: Some(nowhere),
         ..stack.deps()
+    }
+}
+
+#[tokio::test]
+async fn a_table_that_takes_no_note_keeps_no_subscription_that_was_there_from_being_repaired() {
+    let stack = Stack::new().await;
+    let existing = Subscription {
+        enabled: false,
+        ..Subscription::new(uuid::Uuid::new_v4(), stack.url())
     };
-    let answer = stack.ask_with(&deps, "Create", None).await;
+    stack.upvest.simulator.subscribe(existing).unwrap();
+    let answer = stack.ask_with(&noting_nothing(&stack), "Create", None).await;
     assert_eq!(answer["Status"], "SUCCESS", "{answer}");
     assert!(stack.only().enabled);
     assert_eq!(ours(&stack), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_subscription_that_cannot_be_noted_as_ours_is_not_enabled_until_it_is() {
+    let stack = Stack::new().await;
+    let answer = stack.ask_with(&noting_nothing(&stack), "Create", None).await;
+    assert_eq!(answer["Status"], "FAILED", "{answer}");
+    assert_eq!(
+        answer["PhysicalResourceId"],
+        stack.only().id,
+        "which a Delete goes by"
+    );
+    assert!(!stack.only().enabled);
+
+    let stack = Stack::new().await;
+    let dropped = stack.created().await;
+    stack.upvest.simulator.drop_subscription(&dropped);
+    let failed = register_webhook::handle(&noting_nothing(&stack), &json!({}), stack.deadline()).await;
+    assert!(matches!(failed, Err(RegisterError::Unnoted { .. })), "{failed:?}");
+    let created = stack.only();
+    assert!(!created.enabled);
+    assert!(ours(&stack) == [dropped], "the new one is not noted");
+    assert_eq!(stack.check().await, "patched");
+    assert!(stack.only().enabled && stack.only().id == created.id);
+    assert!(ours(&stack).contains(&created.id));
 }
 
 #[tokio::test]

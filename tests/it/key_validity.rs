@@ -12,9 +12,9 @@ use jiff::{SignedDuration, Timestamp};
 use pipeline::stores::archive::ArchivedDelivery;
 use pipeline::stores::keys::REFUSES_FOR;
 use pipeline::stores::keys::attributes::{DISTRUSTED_AT, RETIRED_AT};
-use upvest::signature::SigningKey;
+use upvest::signature::{Dialect, SigningKey};
 use verify_and_store::Policy;
-use webhook_tests::deliveries::{body_of, envelope, import_key, sign, signing_key};
+use webhook_tests::deliveries::{body_of, envelope, import_key, import_secret, sign, signing_key};
 use webhook_tests::receiver::{DELIVERIES, Receiver};
 
 use crate::support::{deliver_events, event, key, quarantine, receiver};
@@ -187,4 +187,39 @@ async fn what_does_not_hold_goes_back_while_its_key_cannot_be_read_again() {
     assert_eq!(receiver.aws.messages(DELIVERIES).len(), 1, "it is tried again");
     receiver.drain().await;
     assert_eq!(receiver.stored("events"), ["e1", "e2"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_secret_that_cannot_be_read_is_asked_for_once_in_a_few_seconds_and_proves_all_that_waits() {
+    const SECRET: &[u8] = b"a shared secret of some length";
+    let receiver = receiver(Policy::Flag).await;
+    import_secret(&receiver.aws, "shared", SECRET).await;
+    let signer = SigningKey::hmac("shared", Dialect::UnquotedDigest, SECRET.to_vec().into()).unwrap();
+    let deny = |denied: &[&str]| {
+        let denied = denied.iter().map(|name| (*name).to_owned()).collect();
+        receiver.aws.edit_account(|account| account.denied = denied);
+    };
+    deny(&["GetSecretValue"]);
+    for number in 0..10 {
+        let order = event(
+            &format!("e{number}"),
+            "ORDER.NEW",
+            r#"{"id":"o1","status":"NEW"}"#,
+        );
+        let body = body_of(&[order]);
+        receiver
+            .post(&sign(&signer, body.as_bytes()), body.as_bytes())
+            .await
+            .unwrap();
+    }
+    for attempt in 1..=3 {
+        receiver.verify_and_store().await.unwrap();
+        let asked = receiver.aws.count(Service::SecretsManager, "GetSecretValue");
+        assert_eq!(asked, attempt, "once for each batch");
+        receiver.aws.clock().advance(KNOWN_FOR);
+    }
+    deny(&[]);
+    receiver.verify_and_store().await.unwrap();
+    assert_eq!(receiver.stored("events").len(), 10);
+    assert!(receiver.aws.messages(DELIVERIES).is_empty() && quarantine(&receiver).is_empty());
 }

@@ -20,9 +20,9 @@ use crate::runtime::metrics;
 
 pub(crate) use memory::KNOWN_FOR;
 pub use memory::REFUSES_FOR;
-use memory::{Memory, Remembered, UNKNOWN_FOR};
+use memory::{FAILED_FOR, Memory, Remembered, UNKNOWN_FOR};
 
-/// Finds verification keys, remembers them, and remembers which ids are unknown.
+/// Finds verification keys, remembers them, and remembers which ids are unknown and which keys could not be had.
 #[derive(Debug)]
 pub struct Keys {
     table: KeysTable,
@@ -36,7 +36,7 @@ pub struct Keys {
 }
 
 /// Says why a key could not be had. Absence is no error.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum KeysError {
     /// The table could not be read.
     #[error(transparent)]
@@ -121,12 +121,12 @@ impl Keys {
             return Ok(Vec::new());
         }
         if let Some(known) = self.recall(key_id) {
-            return Ok(known);
+            return known;
         }
         let turn = self.turn(key_id);
         let _turn = turn.lock().await;
         match self.recall(key_id) {
-            Some(known) => Ok(known),
+            Some(known) => known,
             None => self.look_again(key_id).await,
         }
     }
@@ -144,7 +144,7 @@ impl Keys {
         turn
     }
 
-    fn recall(&self, key_id: &str) -> Option<Vec<Arc<VerifyingKey>>> {
+    fn recall(&self, key_id: &str) -> Option<Result<Vec<Arc<VerifyingKey>>, KeysError>> {
         self.memory().recall(key_id, self.clock.now())
     }
 
@@ -166,6 +166,10 @@ impl Keys {
         if is_old(read_at()) {
             let turn = self.turn(key_id);
             let _turn = turn.lock().await;
+            // A secret that could not be read a moment ago is not asked for again for each delivery that it does not prove.
+            if let Some(error) = self.memory().failure(key_id, self.clock.now()) {
+                return Err(error);
+            }
             if is_old(read_at()) {
                 self.look_again(key_id).await?;
             }
@@ -183,14 +187,8 @@ impl Keys {
     pub async fn look_again(&self, key_id: &str) -> Result<Vec<Arc<VerifyingKey>>, KeysError> {
         // Taken before the read: what is written after that is not known.
         let now = self.clock.now();
-        let found = match (is_canarys(key_id), is_reserved(key_id)) {
-            (true, _) => (self.canarys(key_id).await?).map(|key| (key, KeyRow::default())),
-            (_, true) => None,
-            _ => match self.table.row(key_id).await? {
-                Some(row) if self.may_prove(&row) => Some((self.read(&row).await?, row)),
-                _ => None,
-            },
-        };
+        let found = self.read_now(key_id).await;
+        let found = found.inspect_err(|error| self.memory().note_failed(key_id, error, now + FAILED_FOR))?;
         let Some((key, row)) = found else {
             self.memory().note_missing(key_id, now + UNKNOWN_FOR);
             return Ok(Vec::new());
@@ -205,8 +203,21 @@ impl Keys {
         let keys = entry.keys();
         let mut memory = self.memory();
         memory.misses.remove(key_id);
+        memory.failures.remove(key_id);
         memory.keys.insert(key_id.to_owned(), entry);
         Ok(keys)
+    }
+
+    /// Reads the key that has this id now, with its row; `None` where none has it that may prove anything.
+    async fn read_now(&self, key_id: &str) -> Result<Option<(VerifyingKey, KeyRow)>, KeysError> {
+        Ok(match (is_canarys(key_id), is_reserved(key_id)) {
+            (true, _) => (self.canarys(key_id).await?).map(|key| (key, KeyRow::default())),
+            (_, true) => None,
+            _ => match self.table.row(key_id).await? {
+                Some(row) if self.may_prove(&row) => Some((self.read(&row).await?, row)),
+                _ => None,
+            },
+        })
     }
 
     /// Reads the keys that had the id of a row before. One that cannot be used proves nothing, and does not keep the others from

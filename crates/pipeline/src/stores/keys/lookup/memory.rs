@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use upvest::signature::VerifyingKey;
 
-use super::Use;
+use super::{KeysError, Use};
 
 /// Says how long a key read from the table is used without reading it again: a key that an operator takes away is used
 /// for five minutes more.
@@ -18,6 +18,9 @@ pub(crate) const KNOWN_FOR: Duration = Duration::from_secs(300);
 pub const REFUSES_FOR: Duration = Duration::from_secs(2);
 /// Says how long a key id that is not in the table is taken for unknown without asking again.
 pub(super) const UNKNOWN_FOR: Duration = Duration::from_secs(5);
+/// Says how long a key whose secret or row cannot be used is not read again. Less than the shortest pause between two attempts at a
+/// delivery, so that each attempt has a chance of its own.
+pub(super) const FAILED_FOR: Duration = Duration::from_secs(5);
 /// Bounds the number of unknown key ids that are remembered: forged ones must not fill the memory.
 const MISSES: usize = 1_000;
 
@@ -28,6 +31,9 @@ pub(super) struct Memory {
     pub(super) keys: HashMap<String, Remembered>,
     /// Tells until when each key id that is not in the table is taken for unknown; at most [`MISSES`].
     pub(super) misses: HashMap<String, Timestamp>,
+    /// Tells until when each key that is there and cannot be had is not read again, and why it could not be had. Anybody can name its
+    /// id, and have its secret read again by each attempt at each delivery.
+    pub(super) failures: HashMap<String, (Timestamp, KeysError)>,
     /// Holds whose turn it is to read a key, for those that are being read.
     pub(super) reading: HashMap<String, Weak<tokio::sync::Mutex<()>>>,
 }
@@ -52,18 +58,40 @@ impl Remembered {
 }
 
 impl Memory {
-    /// Lists the keys that are remembered of an id; `None` when the table is to be asked.
-    pub(super) fn recall(&self, key_id: &str, now: Timestamp) -> Option<Vec<Arc<VerifyingKey>>> {
+    /// Lists the keys that are remembered of an id, or says why it could not be had; `None` when the table is to be asked.
+    pub(super) fn recall(
+        &self,
+        key_id: &str,
+        now: Timestamp,
+    ) -> Option<Result<Vec<Arc<VerifyingKey>>, KeysError>> {
         let known = self
             .keys
             .get(key_id)
             .filter(|known| known.read_at + KNOWN_FOR > now);
         let missed = self.misses.get(key_id).is_some_and(|until| *until > now);
-        known.map(Remembered::keys).or(missed.then(Vec::new))
+        known
+            .map(|known| Ok(known.keys()))
+            .or_else(|| missed.then(|| Ok(Vec::new())))
+            .or_else(|| self.failure(key_id, now).map(Err))
+    }
+
+    /// Says why a key could not be had a moment ago.
+    pub(super) fn failure(&self, key_id: &str, now: Timestamp) -> Option<KeysError> {
+        let (_, error) = self.failures.get(key_id).filter(|(until, _)| *until > now)?;
+        Some(error.clone())
+    }
+
+    /// Notes that a key cannot be had. A table that cannot be read says nothing of the key, and is none of it: of those ids there may be
+    /// any number.
+    pub(super) fn note_failed(&mut self, key_id: &str, error: &KeysError, until: Timestamp) {
+        if matches!(error, KeysError::Secret { .. } | KeysError::Unusable { .. }) {
+            self.failures.insert(key_id.to_owned(), (until, error.clone()));
+        }
     }
 
     pub(super) fn note_missing(&mut self, key_id: &str, until: Timestamp) {
         self.keys.remove(key_id);
+        self.failures.remove(key_id);
         if self.misses.len() >= MISSES {
             // Which ids are forged is not known, so all go: each costs one read again.
             self.misses.clear();
@@ -93,9 +121,17 @@ mod tests {
             memory.note_missing(&format!("forged-{number}"), now + UNKNOWN_FOR);
             assert!(memory.misses.len() <= MISSES);
         }
-        assert!(memory.recall("known", now).is_some_and(|keys| keys.len() == 1));
+        assert!(
+            memory
+                .recall("known", now)
+                .is_some_and(|keys| keys.unwrap().len() == 1)
+        );
         let last = format!("forged-{}", 2 * MISSES);
-        assert!(memory.recall(&last, now).is_some_and(|keys| keys.is_empty()));
+        assert!(
+            memory
+                .recall(&last, now)
+                .is_some_and(|keys| keys.unwrap().is_empty())
+        );
         assert!(memory.recall(&last, now + UNKNOWN_FOR).is_none());
     }
 }

@@ -23,9 +23,9 @@ const KEPT: Duration = Duration::from_secs(3 * 24 * 3600);
 const PREFIX: &str = "attempt#";
 const UPDATE: &str = "UpdateItem of the idempotency table";
 const DELETE: &str = "DeleteItem of the idempotency table";
-/// Opens a record and counts the attempt.
-const COUNT: &str = "SET #owner = :owner, #message = :message, in_progress_expiration = :deadline, expiration = :until \
-                     ADD attempts :one";
+/// Opens a record; what follows counts the attempt.
+const OPEN: &str = "SET #owner = :owner, #message = :message, in_progress_expiration = :deadline, \
+                    expiration = :until";
 
 /// Keeps the records of attempts at the messages of one queue, in the idempotency table.
 #[derive(Debug, Clone)]
@@ -123,7 +123,7 @@ impl Attempts {
         let now = self.clock.now();
         let request = self
             .opening(&id, message_id, invocation)
-            .update_expression(COUNT)
+            .update_expression(format!("{OPEN} ADD attempts :one"))
             .condition_expression(
                 "attribute_not_exists(id) OR \
                  (attribute_not_exists(#owner) AND #message = :message AND expiration >= :now_s)",
@@ -169,7 +169,7 @@ impl Attempts {
     ) -> Result<Option<Attempt>, AwsError> {
         let request = self
             .opening(&suspect.id, message_id, invocation)
-            .update_expression(COUNT)
+            .update_expression(format!("{OPEN} ADD attempts :one"))
             .condition_expression("#owner = :before")
             .expression_attribute_values(":before", text(&suspect.owner));
         match request.send().await {
@@ -240,10 +240,7 @@ impl Attempts {
     ) -> Result<Opening, AwsError> {
         let request = self
             .opening(&id, message_id, invocation)
-            .update_expression(
-                "SET #owner = :owner, #message = :message, in_progress_expiration = :deadline, expiration = :until, \
-                 attempts = :one",
-            )
+            .update_expression(format!("{OPEN}, attempts = :one"))
             // Not over an open one: of two messages that end their process, each would begin anew what the other has left.
             .condition_expression(
                 "(attribute_not_exists(#owner) AND #message <> :message) OR expiration < :now_s",

@@ -3,6 +3,7 @@
 mod clients;
 mod depth;
 mod finder;
+mod local;
 mod named;
 mod queue;
 mod resources;

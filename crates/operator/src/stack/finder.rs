@@ -1,17 +1,14 @@
 //! Finding the stack that an operator means.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_sdk_dynamodb::config::Credentials;
-use pipeline::runtime::aws::connections;
 use pipeline::runtime::clock::Clock;
 use pipeline::runtime::config::Lookup;
-use serde::Deserialize;
 use tokio::sync::OnceCell;
 use upvest_api::Environment;
 
+use super::local::local;
 use super::named::named;
 use super::{Output, Stack};
 use crate::error::{Error, Result};
@@ -19,8 +16,6 @@ use crate::reporter::Reporter;
 
 /// Says where `make run` describes the stack that it runs.
 pub const LOCAL_STACK_FILE: &str = ".local/stack.json";
-/// Gives the name under which `make run` deploys.
-const LOCAL_STACK_NAME: &str = "upvest-webhooks";
 
 /// Says which stack is meant, and as whom to work on it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -54,16 +49,6 @@ enum Source {
     Local { file: PathBuf, chosen: bool },
     Named(String),
     Unnamed,
-}
-
-/// Reads `stack.json`, by which a stack on this machine says how to reach it.
-#[derive(Deserialize)]
-struct Connection {
-    endpoint_url: String,
-    region: String,
-    access_key_id: String,
-    secret_access_key: String,
-    outputs: BTreeMap<String, String>,
 }
 
 /// Makes the error of a command that names no stack, with the options that name one.
@@ -280,28 +265,6 @@ fn with_given(mut stack: Stack, given: Vec<(Output, String)>) -> Result<Stack> {
         .map(|(output, value)| (output.names().1.to_owned(), value));
     stack.outputs.extend(outputs);
     Ok(stack)
-}
-
-async fn local(file: &Path) -> Result<Stack> {
-    let shown = file.display();
-    let text = std::fs::read(file).map_err(Error::context(format!(
-        "cannot read {shown}: start the local stack with `make run`, or name a stack with --stack"
-    )))?;
-    let connection: Connection = serde_json::from_slice(&text).map_err(Error::context(format!(
-        "{shown} does not describe a stack; `make run` writes such a file"
-    )))?;
-    let (id, secret) = (connection.access_key_id, connection.secret_access_key);
-    let config = aws_config::defaults(BehaviorVersion::latest())
-        .region(Region::new(connection.region))
-        .endpoint_url(connection.endpoint_url)
-        // The SDK's own connector sends what is for this machine through the proxy of HTTP_PROXY.
-        .http_client(connections())
-        .credentials_provider(Credentials::new(id, secret, None, None, "stack.json"));
-    let name = Some(LOCAL_STACK_NAME.to_owned());
-    Ok(Stack {
-        is_local: true,
-        ..Stack::new(config.load().await, name, connection.outputs)
-    })
 }
 
 #[cfg(test)]

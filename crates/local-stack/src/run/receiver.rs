@@ -177,7 +177,11 @@ impl Receiver {
     /// Counts the messages in each queue that has any.
     async fn waiting(&self) -> Result<BTreeMap<String, usize>, RunError> {
         let mut waiting = BTreeMap::new();
-        for (name, url) in self.outputs.iter().filter(|(name, _)| name.ends_with("QueueUrl")) {
+        let queues = self.outputs.iter().filter(|(name, _)| name.ends_with("QueueUrl"));
+        let mut queues: Vec<_> = queues.collect();
+        // What leaves the deliveries queue after it was read is in its domain's queue when that is read, or is done.
+        queues.sort_by_key(|(name, _)| *name != "DeliveriesQueueUrl");
+        for (name, url) in queues {
             let messages = queue_depth(&self.sqs, url).await?.total();
             if messages > 0 {
                 waiting.insert(name.clone(), messages);

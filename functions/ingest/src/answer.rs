@@ -1,12 +1,15 @@
-//! The answers that a sender can get.
+//! The answers that a sender can get, and what a request is refused with for its outside.
 
-use lambda_http::Body;
 use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpResponse;
-use lambda_http::http::HeaderValue;
+use lambda_http::http::{HeaderValue, Method};
+use lambda_http::{Body, Request, RequestExt};
+use pipeline::policy::Policy;
+use pipeline::runtime::metrics;
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::gateway_event::MalformedError;
+use crate::Config;
+use crate::gateway_event::{MalformedError, context_of};
 
 /// Says what a request is answered with. Upvest takes 200 alone for success.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +33,36 @@ pub(crate) enum Answer {
 }
 
 impl Answer {
+    /// Looks at the outside of a request for what keeps it from being a delivery; `None` when nothing does.
+    pub(crate) fn refusing(request: &Request, config: &Config) -> Option<Self> {
+        let context = context_of(request);
+        let listed = config
+            .allowed
+            .admits(context.and_then(|context| context.http.source_ip.as_deref()));
+        if !listed {
+            metrics::unlisted_source();
+            tracing::warn!(
+                gateway.request_id = context.and_then(|context| context.request_id.as_deref()),
+                "request from an address that is not on the allow list"
+            );
+        }
+        let has = |name| request.headers().contains_key(name);
+        let path = request.raw_http_path();
+        // The public one too: the gateway's event has the path of its own domain, mapping included.
+        if path != config.path && Some(path) != config.public_path.as_deref() {
+            Some(Self::WrongPath)
+        } else if request.method() != Method::POST {
+            Some(Self::NotPost)
+        } else if !has("signature") || !has("signature-input") {
+            // Before the address: 403 is for what could be a delivery of Upvest's, from an address that is not listed yet.
+            Some(Self::Unsigned)
+        } else if !listed && config.source_policy == Policy::Strict {
+            Some(Self::UnlistedSource)
+        } else {
+            None
+        }
+    }
+
     pub(crate) fn status(self) -> u16 {
         match self {
             Self::Received(_) => 200,

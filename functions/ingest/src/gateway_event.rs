@@ -12,8 +12,8 @@ use base64::engine::general_purpose::STANDARD;
 use lambda_http::aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpRequestContext};
 use lambda_http::http::header::{HOST, HeaderMap, HeaderName, HeaderValue};
 use lambda_http::http::{Method, Uri};
-use lambda_http::request::LambdaRequest;
-use lambda_http::{Body, Request};
+use lambda_http::request::{LambdaRequest, RequestContext};
+use lambda_http::{Body, Request, RequestExt};
 use serde::Deserialize;
 use url::Url;
 
@@ -173,6 +173,14 @@ fn check_target(event: &ApiGatewayV2httpRequest) -> Result<(), MalformedError> {
     match uri.query() == Some(query) {
         true => Ok(()),
         false => Err(MalformedError::Query),
+    }
+}
+
+/// Gives what the gateway tells of a request beside it; `None` where another kind of event brought it.
+pub(crate) fn context_of(request: &Request) -> Option<&ApiGatewayV2httpRequestContext> {
+    match request.request_context_ref()? {
+        RequestContext::ApiGatewayV2(context) => Some(context),
+        _ => None,
     }
 }
 

@@ -7,9 +7,8 @@
 
 use aws_config::SdkConfig;
 use jiff::Timestamp;
-use lambda_http::aws_lambda_events::apigw::{ApiGatewayV2httpRequestContext, ApiGatewayV2httpResponse};
-use lambda_http::http::{HeaderValue, Method};
-use lambda_http::request::RequestContext;
+use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpResponse;
+use lambda_http::http::HeaderValue;
 use lambda_http::{Body, Request, RequestExt};
 use pipeline::envelope::{self, Envelope};
 use pipeline::error::ErrorChain;
@@ -27,6 +26,7 @@ mod source;
 
 use answer::Answer;
 pub use gateway_event::GatewayEvent;
+use gateway_event::context_of;
 pub use source::AllowList;
 
 /// Says what the function is configured to do.
@@ -128,39 +128,9 @@ async fn answer(deps: &Deps, event: GatewayEvent) -> Answer {
         Err(_) if !is_signed => return Answer::Unsigned,
         Err(error) => return Answer::Malformed(error),
     };
-    match refuse(&deps.config, &request) {
+    match Answer::refusing(&request, &deps.config) {
         Some(refusal) => refusal,
         None => accept(deps, request).await,
-    }
-}
-
-/// Looks at the outside of a request for what keeps it from being a delivery; `None` when nothing does.
-fn refuse(config: &Config, request: &Request) -> Option<Answer> {
-    let context = context(request);
-    let listed = config
-        .allowed
-        .admits(context.and_then(|context| context.http.source_ip.as_deref()));
-    if !listed {
-        metrics::unlisted_source();
-        tracing::warn!(
-            gateway.request_id = context.and_then(|context| context.request_id.as_deref()),
-            "request from an address that is not on the allow list"
-        );
-    }
-    let has = |name| request.headers().contains_key(name);
-    let path = request.raw_http_path();
-    // The public one too: the gateway's event has the path of its own domain, mapping included.
-    if path != config.path && Some(path) != config.public_path.as_deref() {
-        Some(Answer::WrongPath)
-    } else if request.method() != Method::POST {
-        Some(Answer::NotPost)
-    } else if !has("signature") || !has("signature-input") {
-        // Before the address: 403 is for what could be a delivery of Upvest's, from an address that is not listed yet.
-        Some(Answer::Unsigned)
-    } else if !listed && config.source_policy == Policy::Strict {
-        Some(Answer::UnlistedSource)
-    } else {
-        None
     }
 }
 
@@ -211,7 +181,7 @@ fn envelope(deps: &Deps, request: Request) -> Envelope {
                 .clone()
                 .unwrap_or_else(|| request.raw_http_path().to_owned()),
             query: request.uri().query().map(str::to_owned),
-            source_address: context(&request).and_then(|context| context.http.source_ip.clone()),
+            source_address: context_of(&request).and_then(|context| context.http.source_ip.clone()),
             headers: Envelope::needed_headers(&headers),
             header_names: Envelope::names_of(&headers),
         },
@@ -223,16 +193,9 @@ fn envelope(deps: &Deps, request: Request) -> Envelope {
     }
 }
 
-fn context(request: &Request) -> Option<&ApiGatewayV2httpRequestContext> {
-    match request.request_context_ref()? {
-        RequestContext::ApiGatewayV2(context) => Some(context),
-        _ => None,
-    }
-}
-
 /// Tells when the gateway received the request, to the millisecond; `None` where it does not say.
 fn received_at(request: &Request) -> Option<Timestamp> {
-    let milliseconds = Some(context(request)?.time_epoch).filter(|milliseconds| *milliseconds > 0);
+    let milliseconds = Some(context_of(request)?.time_epoch).filter(|milliseconds| *milliseconds > 0);
     Timestamp::from_millisecond(milliseconds?).ok()
 }
 
@@ -279,7 +242,7 @@ mod tests {
     #[test]
     fn what_cannot_be_a_delivery_is_refused_with_its_own_answer() {
         let refused = |policy, method, path, source| {
-            refuse(&deps(policy).config, &request(method, path, source, "")).map(Answer::status)
+            Answer::refusing(&request(method, path, source, ""), &deps(policy).config).map(Answer::status)
         };
         let (flag, strict) = (Policy::Flag, Policy::Strict);
         assert_eq!(refused(flag, "POST", "/webhooks/upvest", "34.90.198.99"), None);
@@ -295,7 +258,7 @@ mod tests {
         assert_eq!(refused(strict, "POST", "/webhooks/upvest", "10.0.0.1"), Some(403));
         let mut unsigned = request("POST", "/webhooks/upvest", "10.0.0.1", "");
         unsigned.headers_mut().remove("signature");
-        let answer = refuse(&deps(strict).config, &unsigned).map(Answer::status);
+        let answer = Answer::refusing(&unsigned, &deps(strict).config).map(Answer::status);
         assert_eq!(answer, Some(401), "no address makes it a delivery");
     }
 
@@ -347,7 +310,7 @@ mod tests {
                 ..deps(Policy::Flag)
             };
             let request = request("POST", called, "?", "");
-            let taken = refuse(&deps.config, &request).is_none();
+            let taken = Answer::refusing(&request, &deps.config).is_none();
             assert_eq!(taken, signed.is_some(), "{url} {called}");
             if let Some(signed) = signed {
                 assert_eq!(envelope(&deps, request).request.path, signed, "{url} {called}");

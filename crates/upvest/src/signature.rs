@@ -63,9 +63,9 @@ mod rfc9421_vectors;
 mod search;
 mod signing_key;
 mod unsigned;
-mod unverified;
 mod upvest_signer;
 mod value;
+mod verification;
 mod verified;
 mod verifying_key;
 
@@ -86,7 +86,7 @@ pub use origin::{Origin, OriginError};
 pub use request::SignedRequest;
 pub use signing_key::SigningKey;
 pub use unsigned::{NONCE_DIGITS, SIGNATURE_LIFETIME, UnsignedDelivery};
-pub use unverified::UnverifiedDelivery;
+pub use verification::UnverifiedDelivery;
 pub use verified::Verified;
 pub use verifying_key::{KeyError, VerifyingKey};
 

@@ -6,7 +6,7 @@
 
 pub mod attempts;
 pub mod attributes;
-mod record;
+mod reading;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -16,8 +16,8 @@ use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 use jiff::Timestamp;
 use upvest::Domain;
 
-use self::record::{COMPLETED, IN_PROGRESS};
-pub use self::record::{Record, RecordState};
+use self::reading::{COMPLETED, IN_PROGRESS};
+pub use self::reading::{Record, RecordState};
 use super::batch_get::BatchGet;
 use super::item::{condition_held, item_in_the_way, number, text};
 

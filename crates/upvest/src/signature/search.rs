@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 
-use super::unverified::{Signature, UnverifiedDelivery, bounded_header};
 use super::value::Form;
+use super::verification::{Signature, UnverifiedDelivery, bounded_header};
 use super::{
     Dialect, DigestHeader, MAX_VERIFICATIONS, Names, SignedRequest, VerifyError, VerifyingKey, digest,
 };

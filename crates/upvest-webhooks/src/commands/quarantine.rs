@@ -54,9 +54,8 @@ pub(crate) enum Command {
     /// its delivery id, and leaves the quarantine once the stack has verified it; what still fails stays, with its reason.
     ///
     /// Without ids and filters it takes everything. Interrupt it when you like, and run it again: nothing is lost, and what
-    /// was sent in the last hour is waited for, not sent again. The stack remembers a key for five minutes, and refuses until
-    /// then what holds by a corrected one. Exit status 0: everything chosen holds and is on its way; 3: an ID
-    /// was not found; 4: something still fails, or the stack has not verified it yet.
+    /// was sent in the last hour is waited for, not sent again. Exit status 0: everything chosen holds and is on its way;
+    /// 3: an ID was not found; 4: something still fails, or the stack has not verified it yet.
     ///
     /// Example: upvest-webhooks quarantine reverify --key-id 9ed77463-c18e-4794-ab5c-17423f9b801a --reason "INC-42"
     Reverify(Box<ReverifyArgs>),

@@ -99,8 +99,8 @@ fn hint(result: ReverifyResult) -> &'static str {
              command again to see whether it is done (what was sent in the last hour is not sent again)"
         }
         ReverifyResult::Refused => {
-            "\nrefused by the stack again: it remembers a key for five minutes, and may be of an older version than \
-             this command; run the command again later"
+            "\nrefused by the stack again: by a key as it was two seconds ago, or it is of an older version than this \
+             command; run the command again"
         }
         ReverifyResult::Sent => {
             "\nsent, and its entity does not show it: run the command again to see whether it does; where a newer \

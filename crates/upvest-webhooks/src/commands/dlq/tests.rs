@@ -179,6 +179,20 @@ async fn what_cannot_be_seen_behind_many_that_stay_is_told() {
     assert_eq!(dead(&site).len(), 13);
 }
 
+/// Runs something while the clock of AWS goes on with that of the test.
+async fn while_time_passes<T>(site: &Deployment, work: impl Future<Output = T>) -> T {
+    let time = async {
+        loop {
+            tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+            site.pass(1);
+        }
+    };
+    tokio::select! {
+        done = work => done,
+        () = time => unreachable!(),
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn messages_that_stay_and_are_seen_again_meanwhile_hide_no_others() {
     let waits: Vec<String> = (0..12).map(|number| format!("w{number}")).collect();
@@ -188,18 +202,9 @@ async fn messages_that_stay_and_are_seen_again_meanwhile_hide_no_others() {
     let hopeless: Vec<String> = waits.iter().chain(&goes).map(|id| format!("{id}-1")).collect();
     let hopeless: Vec<&str> = hopeless.iter().map(String::as_str).collect();
     let site = site_with(&events, &hopeless).await;
-    let time = async {
-        loop {
-            tokio::time::sleep(std::time::Duration::from_secs(1)).await;
-            site.pass(1);
-        }
-    };
     // At this rate it takes longer than what stays is out of sight.
     let words = ["--type", "ORDER.FILLED", "--rate", "0.5"];
-    let report = tokio::select! {
-        report = redrive(&site, &words) => report,
-        () = time => unreachable!(),
-    };
+    let report = while_time_passes(&site, redrive(&site, &words)).await;
     assert_eq!(numbers(&report), (90, 12, 0));
     assert_eq!(dead(&site).len(), 12);
 }

@@ -105,18 +105,9 @@ async fn events_are_given_up_as_slowly_as_one_says() {
     let hopeless: Vec<String> = ids.iter().map(|id| format!("{id}-1")).collect();
     let hopeless: Vec<&str> = hopeless.iter().map(String::as_str).collect();
     let site = site_with(&events, &hopeless).await;
-    let time = async {
-        loop {
-            tokio::time::sleep(std::time::Duration::from_secs(1)).await;
-            site.pass(1);
-        }
-    };
     // At this rate eight take longer than what was received is out of sight.
     let words = ["--type", "ORDER", "--rate", "0.05"];
-    let report = tokio::select! {
-        report = discard_report(&site, &words) => report,
-        () = time => unreachable!(),
-    };
+    let report = while_time_passes(&site, discard_report(&site, &words)).await;
     assert!(report.succeeded(), "{}", report.text());
     assert_eq!((report.messages.len(), dead(&site).len()), (8, 0));
 }
